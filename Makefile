@@ -1,0 +1,75 @@
+# The commands a person types. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# bjdata and py-ubjson serve a serialiser that nobody here speaks. Built without their C
+# extensions they need no compiler, and bjdata's extension complains loudly under NumPy 2.
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
+PIP_INSTALL_LOCKED = PYBJDATA_NO_EXTENSION=1 PYUBJSON_NO_EXTENSION=1 $(PIP_INSTALL) \
+	--no-binary bjdata,py-ubjson -r
+
+# Upstream's interpreter, if `make upstream` has been run.
+UPSTREAM = $(wildcard .venv-upstream/bin/python)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test upstream lint format bench lock clean
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; choose one with: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "Python's venv module is incomplete; on Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp a set of packages: nothing is installed twice, everything again when its list changes.
+$(VENV)/run.stamp: pyproject.toml requirements.lock | $(BIN)/python
+	@echo "Installing into $(VENV) (a minute or two, once) ..."
+	$(PIP_INSTALL_LOCKED) requirements.lock
+	$(PIP_INSTALL) --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(PIP_INSTALL_LOCKED) requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/run.stamp  ## Run everything here with a simulated instrument; Ctrl-C ends it
+	@exec $(BIN)/python -m demo
+
+test: $(VENV)/dev.stamp  ## Run the tests that need no Docker
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+
+# Upstream's package has the import name of ours: it gets an environment of its own.
+upstream: $(BIN)/python  ## Install upstream's packages, which some tests take as peers
+	$(PYTHON) -m venv .venv-upstream
+	.venv-upstream/bin/python -m pip install --disable-pip-version-check --quiet -r tests/requirements-upstream.txt
+
+lint: $(VENV)/dev.stamp  ## Check style, types and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp  ## Put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/dev.stamp  ## Measure ratios against peers and limits
+	$(BIN)/python bench/feed_publish.py $(UPSTREAM)
+	$(BIN)/python bench/aggregator_frames.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
+	$(BIN)/python bench/sisock_ingest.py
+	$(BIN)/python bench/sisock_query.py
+
+lock: $(VENV)/dev.stamp  ## Renew the lock files from pyproject.toml
+	$(BIN)/uv pip compile --quiet --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --no-header --python-version 3.11 --extra dev -c requirements.lock \
+		pyproject.toml -o requirements-dev.lock
+
+clean:  ## Remove everything that was made here, but no data
+	rm -rf $(VENV) .venv-upstream build dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+		.hypothesis tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
