@@ -1,0 +1,111 @@
+"""The crossbar router: its configuration and how to start one.
+
+The rules are those of spec/ocs-protocol.md, section 19, and spec/sisock-protocol.md, section 2;
+the configuration passes ``crossbar check`` of crossbar 26.10.1.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ocs.connection import MAX_MESSAGE_BYTES
+
+__all__ = ["router_command", "router_config", "write_router_config"]
+
+
+def _role(name: str, uri: str, *, register: bool) -> dict[str, Any]:
+    allow = {"call": True, "register": register, "publish": True, "subscribe": True}
+    return {
+        "name": name,
+        "permissions": [
+            {
+                "uri": uri,
+                "match": "prefix",
+                "allow": allow,
+                "disclose": {"caller": False, "publisher": False},
+                "cache": True,
+            }
+        ],
+    }
+
+
+def router_config(
+    *,
+    port: int = 8001,
+    interface: str = "127.0.0.1",
+    realm: str = "test_realm",
+    address_root: str = "observatory",
+) -> dict[str, Any]:
+    """Describe a crossbar node with one router for agents, clients and data nodes.
+
+    Args:
+        port: TCP port of the web transport (``/ws`` WebSocket, ``/call`` HTTP caller, ``/info``).
+        interface: Address to listen on; loopback unless told otherwise.
+        realm: The WAMP realm.
+        address_root: First component of every agent's address.
+    """
+    websocket = {
+        "type": "websocket",
+        "serializers": ["msgpack", "cbor", "json"],
+        "auth": {"anonymous": {"type": "static", "role": "server"}},
+        "options": {
+            "auto_ping_interval": 10_000,
+            "auto_ping_timeout": 5_000,
+            # crossbar 26.10.1 refuses sizes below 12.
+            "auto_ping_size": 12,
+            "max_frame_size": MAX_MESSAGE_BYTES,
+            "max_message_size": MAX_MESSAGE_BYTES,
+            "open_handshake_timeout": 5_000,
+            "close_handshake_timeout": 1_000,
+        },
+    }
+    return {
+        "version": 2,
+        "controller": {},
+        "workers": [
+            {
+                "type": "router",
+                "realms": [
+                    {
+                        "name": realm,
+                        "roles": [
+                            _role("server", "", register=True),
+                            _role("iocs_agent", f"{address_root}.", register=True),
+                            _role("iocs_controller", f"{address_root}.", register=False),
+                        ],
+                    }
+                ],
+                "transports": [
+                    {
+                        "type": "web",
+                        "endpoint": {"type": "tcp", "port": port, "interface": interface},
+                        "paths": {
+                            "ws": websocket,
+                            "call": {
+                                "type": "caller",
+                                "realm": realm,
+                                "role": "iocs_controller",
+                                "options": {},
+                            },
+                            "info": {"type": "nodeinfo"},
+                        },
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def write_router_config(directory: Path, **options: Any) -> Path:
+    """Write ``config.json`` for a crossbar node directory; `options` as in `router_config`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "config.json"
+    path.write_text(json.dumps(router_config(**options), indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def router_command(directory: Path) -> list[str]:
+    """Command line that runs the router of a node directory with this interpreter."""
+    crossbar = Path(sys.executable).with_name("crossbar")
+    return [str(crossbar), "start", "--cbdir", str(directory), "--color", "false"]
