@@ -1,0 +1,1 @@
+"""Programs of a person that command running agents."""
