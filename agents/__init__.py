@@ -1,0 +1,1 @@
+"""The agents of the lab: one folder an agent."""
