@@ -1,0 +1,1 @@
+"""Lake Shore 372 AC resistance bridge: codec, driver, Agent and simulator."""
