@@ -1,0 +1,1 @@
+"""Aggregator Agent: records all feeds into `.g3` files."""
