@@ -1,0 +1,3 @@
+"""The HTTP bridge: what Grafana and the live page talk to."""
+
+__all__: list[str] = []
