@@ -198,6 +198,8 @@ class Feed:
 
     def send_pending(self) -> None:
         """Send, in order, the recorded messages that have not gone out yet."""
+        if not self.record:
+            return
         oldest = self.history.oldest_seq
         if oldest > self._next_unsent:
             self._lose(oldest - self._next_unsent, "no router until the history was full")

@@ -3,6 +3,8 @@
 Nothing here needs a particular test framework. Programs never import this module.
 """
 
+import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -50,12 +52,22 @@ def wait_for(condition: Callable[[], T], deadline_s: float = 10.0, what: str = "
     return value
 
 
+_FIRST_PORT, _PORTS = 15_000, 17_000
+_next_port = itertools.count(os.getpid() * 631)
+
+
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback interface that nobody listens on just now.
+
+    Ports below the range from which the kernel takes those of outgoing connections: nothing grabs
+    one between this call and its use. Processes that run side by side begin at different places.
+    """
+    for _ in range(_PORTS):
+        port = _FIRST_PORT + next(_next_port) % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"no free port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS}")
 
 
 class AgentProcess:

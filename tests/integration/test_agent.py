@@ -375,6 +375,7 @@ def test_signals_end_it_soon_also_with_a_stuck_operation(
             assert "acquisition ended" in agent.output
             assert "Traceback" not in agent.output
             assert "Unhandled" not in agent.output
+            assert "ERROR" not in agent.output
         assert "still running at the end: stuck" in agents[2].output
 
 

@@ -386,6 +386,9 @@ def test_unrecorded_messages(router: Router, reactor: Reactor) -> None:
     assert router.messages == [{"a": [1, None, "x"], 3: [1, 2]}, "text"]
     assert router.seqs == [0, 2]
     assert list(feed.history.since(0)) == []
+    feed.flush_buffer()
+    feed.send_pending()
+    assert feed.lost_messages == 0, "nobody promised to keep them"
 
 
 @pytest.mark.parametrize(
