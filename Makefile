@@ -25,6 +25,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 		|| { echo "Python's venv module is incomplete; on Debian: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --quiet --upgrade pip wheel
 
 # A stamp a set of packages: nothing is installed twice, everything again when its list changes.
 $(VENV)/run.stamp: pyproject.toml requirements.lock | $(BIN)/python

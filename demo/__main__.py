@@ -74,6 +74,10 @@ def site(settings: DemoSettings) -> dict[str, Any]:
     }
 
 
+# Who is asked to end first: the Agent flushes what it has read, then the rest, then the router.
+STOP_WAVES = {INSTRUMENT: 0, "router": 2}
+
+
 def programs(settings: DemoSettings) -> Iterator[tuple[str, list[str], dict[str, str]]]:
     """Yield name, command line and environment (added to ours) of every program."""
     python = sys.executable
@@ -147,7 +151,13 @@ class Demo(Service):
         self.prepare()
         environ = {**os.environ, "PYTHONUNBUFFERED": "1", "LOGLEVEL": "info"}
         for name, argv, env in programs(self._settings):
-            self._supervisor.add(name, argv, {**environ, **env}, str(self._settings.directory))
+            self._supervisor.add(
+                name,
+                argv,
+                {**environ, **env},
+                str(self._settings.directory),
+                stop_wave=STOP_WAVES.get(name, 1),
+            )
         say("Starting router, registry, aggregator, instrument, agent, hub, data node, bridge ...")
         self._supervisor.start()
         Deferred.fromCoroutine(self._announce())

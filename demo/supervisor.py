@@ -45,6 +45,13 @@ class _Monitor(ProcessMonitor):
         self._started.add(name)
         super().startProcess(name)
 
+    def removeProcess(self, name: str) -> None:  # noqa: N802 - Twisted's name
+        """Stop a program for good, also one that is waiting to be started again."""
+        waiting = self.restart.pop(name, None)
+        if waiting is not None and waiting.active():
+            waiting.cancel()
+        super().removeProcess(name)
+
 
 class Supervisor:
     """A set of programs that are kept running.
@@ -57,8 +64,11 @@ class Supervisor:
     def __init__(self, reactor: Any, say: Callable[[str], None]) -> None:
         self._reactor = reactor
         self._monitor = _Monitor(reactor, say)
+        self._waves: dict[int, list[str]] = {}
 
-    def add(self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
+    def add(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, *, stop_wave: int
+    ) -> None:
         """Add a program; it is started by `start`.
 
         Args:
@@ -66,19 +76,38 @@ class Supervisor:
             argv: Command line, the program with its full path.
             env: Its whole environment.
             cwd: Its working directory.
+            stop_wave: Programs of a lower wave have ended before those of a higher one are asked
+                to: who still has something to say goes before those who listen.
         """
-        command = list(argv)
-        # Should we be killed, the kernel ends our programs too: nobody else would.
-        if setpriv := shutil.which("setpriv"):
-            command = [setpriv, "--pdeathsig", "TERM", "--", *command]
-        self._monitor.addProcess(name, command, env=dict(env), cwd=cwd)
+        self._monitor.addProcess(name, [*_KEEPERS, *argv], env=dict(env), cwd=cwd)
+        self._waves.setdefault(stop_wave, []).append(name)
 
     def start(self) -> None:
         """Start everything; whatever ends is started again."""
         self._monitor.startService()
 
     async def stop(self) -> None:
-        """Ask everything to end; returns when it has (killed if it takes too long)."""
+        """Ask everything to end, wave by wave; returns when it has (killed if it takes long)."""
+        for _, names in sorted(self._waves.items()):
+            for name in names:
+                self._monitor.removeProcess(name)
+            while not self._monitor.protocols.keys().isdisjoint(names):
+                await deferLater(self._reactor, POLL_S, lambda: None)
         self._monitor.stopService()
-        while self._monitor.protocols:
-            await deferLater(self._reactor, POLL_S, lambda: None)
+
+
+def _keepers() -> list[str]:
+    """Return commands of util-linux that go before a program's own, where they are installed.
+
+    A terminal's Ctrl-C shall reach us only, so that we can stop the programs in order (setsid);
+    and should we be killed, the kernel shall end them: nobody else would (setpriv).
+    """
+    found = []
+    if setsid := shutil.which("setsid"):
+        found += [setsid]
+    if setpriv := shutil.which("setpriv"):
+        found += [setpriv, "--pdeathsig", "TERM", "--"]
+    return found
+
+
+_KEEPERS = _keepers()

@@ -74,7 +74,7 @@ def run_service(reactor: Any, service: Service, *, begin_logging: bool = True) -
 
     def end(*_: Any) -> None:
         # A terminal's Ctrl-C and a supervisor's SIGTERM may both arrive; one is enough.
-        _handle_signals(signal.SIG_IGN)
+        _handle_signals(_no_more)
         reactor.callFromThread(reactor.stop)
 
     def start() -> None:
@@ -92,7 +92,7 @@ def run_service(reactor: Any, service: Service, *, begin_logging: bool = True) -
         reactor.stop()
 
     async def stop() -> None:
-        _handle_signals(signal.SIG_IGN)
+        _handle_signals(_no_more)
         try:
             await Deferred.fromCoroutine(service.stop()).addTimeout(STOP_TIMEOUT_S, reactor)
         except DeferredTimeout:
@@ -110,3 +110,8 @@ def run_service(reactor: Any, service: Service, *, begin_logging: bool = True) -
 def _handle_signals(handler: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
+
+
+def _no_more(*_: Any) -> None:
+    # Not SIG_IGN: a signal already taken when that is set makes Python print a traceback.
+    pass

@@ -253,7 +253,7 @@ class DataNodeServer:
         if attempt != self._attempt:
             return
         if trouble and trouble != self._complained:
-            log.warn("{name} is not listed: {why}; trying on", name=self.name, why=trouble)
+            log.info("{name} is not listed yet: {why}; trying on", name=self.name, why=trouble)
         elif not trouble:
             log.info("{name} is on the hub's list", name=self.name)
         self._complained = trouble

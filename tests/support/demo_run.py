@@ -110,10 +110,15 @@ def iso(time_s: float) -> str:
     return text.replace("+00:00", "Z")
 
 
+def truth_entries(directory: Path) -> list[dict[str, Any]]:
+    """Return what the simulator says it sent, in order."""
+    text = (directory / f"truth-{INSTRUMENT}.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def read_truth(directory: Path) -> dict[tuple[int, str], set[float]]:
     """Return what the simulator says it sent: (channel, quantity) to values."""
     sent: dict[tuple[int, str], set[float]] = {}
-    for line in (directory / f"truth-{INSTRUMENT}.jsonl").read_text().splitlines():
-        entry = json.loads(line)
+    for entry in truth_entries(directory):
         sent.setdefault((entry["channel"], entry["quantity"]), set()).add(float(entry["value"]))
     return sent
