@@ -23,6 +23,9 @@ export const RANGES = new Map([
 
 const DEFAULT_RANGE = "5min";
 
+/** A cryostat's temperatures span four decades: on a linear axis only the warmest can be read. */
+const DEFAULT_LOG = "temperature";
+
 /** Encode for the address, but leave the `::` of field names readable. @param {string} text */
 const encode = (text) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%20", "+");
 
@@ -53,7 +56,7 @@ export function parseHash(hash) {
   return {
     rangeS: /** @type {[string, number]} */ (range)[1],
     fields: fields === undefined ? null : [...new Set(decodeList(fields))],
-    log: new Set(decodeList(parts.get("log") ?? "")),
+    log: new Set(decodeList(parts.get("log") ?? DEFAULT_LOG)),
     picker: parts.get("picker") !== "off",
   };
 }
@@ -63,7 +66,8 @@ export function formatHash(state) {
   const parts = [];
   const range = [...RANGES].find(([, [, seconds]]) => seconds === state.rangeS);
   if (range && range[0] !== DEFAULT_RANGE) parts.push(`last=${range[0]}`);
-  if (state.log.size > 0) parts.push(`log=${[...state.log].sort().map(encode).join(",")}`);
+  const log = [...state.log].sort().map(encode).join(",");
+  if (log !== DEFAULT_LOG) parts.push(`log=${log}`);
   if (!state.picker) parts.push("picker=off");
   if (state.fields !== null) parts.push(`fields=${state.fields.map(encode).join(",")}`);
   return parts.length > 0 ? `#${parts.join("&")}` : "";
