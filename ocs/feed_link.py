@@ -16,6 +16,7 @@ HISTORY_PROCEDURE = "feed_history"
 """Last part of the procedure ``R.I.feed_history`` that our agents offer beside upstream's two."""
 
 HISTORY_TIMEOUT_S = 15.0
+HISTORY_ATTEMPTS = 4
 HISTORY_BYTES = 4 * 2**20
 
 log = Logger()
@@ -92,14 +93,7 @@ class FeedLink:
 
     async def _fetch(self, request: HistoryRequest) -> None:
         try:
-            reply = await self._connection.call(
-                f"{request.agent_address}.{HISTORY_PROCEDURE}",
-                request.feed_name,
-                request.session_id,
-                request.first_seq,
-                HISTORY_BYTES,
-                timeout=HISTORY_TIMEOUT_S,
-            )
+            reply = await self._call(request)
         except NotConnected:
             # Asked again by _rejoined.
             return
@@ -118,6 +112,25 @@ class FeedLink:
             )
         self._hand_on(self._follower.answer(request, reply))
         self._ask()
+
+    async def _call(self, request: HistoryRequest) -> Any:
+        """Ask for a history, patiently: a publisher that is busy still has it."""
+        for _ in range(HISTORY_ATTEMPTS - 1):
+            try:
+                return await self._call_once(request)
+            except CallTimeout as error:
+                log.warn("{why}; asking again", why=error)
+        return await self._call_once(request)
+
+    async def _call_once(self, request: HistoryRequest) -> Any:
+        return await self._connection.call(
+            f"{request.agent_address}.{HISTORY_PROCEDURE}",
+            request.feed_name,
+            request.session_id,
+            request.first_seq,
+            HISTORY_BYTES,
+            timeout=HISTORY_TIMEOUT_S,
+        )
 
 
 def _is_history(reply: Any, address: str) -> bool:
