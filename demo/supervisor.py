@@ -47,7 +47,7 @@ class _Monitor(ProcessMonitor):
 
     def removeProcess(self, name: str) -> None:  # noqa: N802 - Twisted's name
         """Stop a program for good, also one that is waiting to be started again."""
-        waiting = self.restart.pop(name, None)
+        waiting: Any = self.restart.pop(name, None)
         if waiting is not None and waiting.active():
             waiting.cancel()
         super().removeProcess(name)
