@@ -1,5 +1,6 @@
 """Running a short program of a person: connect, do something, leave with an exit status."""
 
+import argparse
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from ocs.connection import Connection, NotConnected
 from ocs.errors import OcsError
 from ocs.runner import Service
 
-__all__ = ["CONNECT_TIMEOUT_S", "ControlScript", "explain_call_error"]
+__all__ = ["ControlScript", "add_connect_timeout", "explain_call_error"]
 
 log = Logger()
 
@@ -27,6 +28,17 @@ INTERRUPTED = 130
 def explain_call_error(error: ApplicationError) -> str:
     """Return a WAMP error as one line for a person: its name, then what it says."""
     return ": ".join([str(error.error), *(str(arg).strip() for arg in error.args)])
+
+
+def add_connect_timeout(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--connect-timeout`` of programs that end when there is no router."""
+    parser.add_argument(
+        "--connect-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=CONNECT_TIMEOUT_S,
+        help="give up if the router cannot be reached for so long (default: %(default)g)",
+    )
 
 
 class ControlScript(Service):

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from ocs import site_config
-from ocs._control_script import CONNECT_TIMEOUT_S, ControlScript
+from ocs._control_script import ControlScript, add_connect_timeout
 from ocs.base import OpCode
 from ocs.client_http import ControlClientError
 from ocs.connection import Connection
@@ -52,13 +52,7 @@ def get_parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--connect-timeout",
-        metavar="SECONDS",
-        type=float,
-        default=CONNECT_TIMEOUT_S,
-        help="give up if the router cannot be reached for so long (default: %(default)g)",
-    )
+    add_connect_timeout(parser)
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
     shell = commands.add_parser("shell", help="start a Python shell with a client for an agent")

@@ -26,7 +26,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LoggingFile
 
 from ocs import site_config
-from ocs._control_script import CONNECT_TIMEOUT_S, ControlScript
+from ocs._control_script import ControlScript, add_connect_timeout
 from ocs.connection import Connection, RouterUrlError
 from ocs.runner import run_service
 
@@ -157,13 +157,7 @@ def run_control_script(
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
     parser = site_config.add_arguments(parser)
-    parser.add_argument(
-        "--connect-timeout",
-        metavar="SECONDS",
-        type=float,
-        default=CONNECT_TIMEOUT_S,
-        help="give up if the router cannot be reached for so long (default: %(default)g)",
-    )
+    add_connect_timeout(parser)
     with site_config.exit_on_config_error(parser.prog):
         parsed = site_config.resolve_args("*control*", parser)
         site_config.require_site_attributes(parsed, "site_hub", "site_realm")
