@@ -4,11 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
+
 # bjdata and py-ubjson serve a serialiser that nobody here speaks. Built without their C
 # extensions they need no compiler, and bjdata's extension complains loudly under NumPy 2.
-PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
-PIP_INSTALL_LOCKED = PYBJDATA_NO_EXTENSION=1 PYUBJSON_NO_EXTENSION=1 $(PIP_INSTALL) \
-	--no-binary bjdata,py-ubjson -r
+# Not from pip's cache, which may hold them built otherwise.
+INSTALL_PURE = PYBJDATA_NO_EXTENSION=1 PYUBJSON_NO_EXTENSION=1 $(PIP_INSTALL) --quiet \
+	--no-cache-dir --no-deps --no-binary bjdata,py-ubjson \
+	$(shell grep -E '^(bjdata|py-ubjson)==' requirements.lock)
 
 # Upstream's interpreter, if `make upstream` has been run.
 UPSTREAM = $(wildcard .venv-upstream/bin/python)
@@ -30,12 +33,13 @@ $(BIN)/python:
 # A stamp a set of packages: nothing is installed twice, everything again when its list changes.
 $(VENV)/run.stamp: pyproject.toml requirements.lock | $(BIN)/python
 	@echo "Installing into $(VENV) (a minute or two, once) ..."
-	$(PIP_INSTALL_LOCKED) requirements.lock
+	$(INSTALL_PURE)
+	$(PIP_INSTALL) -r requirements.lock
 	$(PIP_INSTALL) --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	$(PIP_INSTALL_LOCKED) requirements-dev.lock
+	$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $@
 
 demo: $(VENV)/run.stamp  ## Run everything here with a simulated instrument; Ctrl-C ends it
