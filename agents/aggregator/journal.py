@@ -54,6 +54,9 @@ CREATE TABLE state (
 INSERT INTO state VALUES (1, 0, 0);
 """
 
+IN_USE_PATIENCE_S = 2.0
+"""A predecessor that is just ending, or a second copy that is just looking, may hold the lock."""
+
 SESSIONS_KEPT = 4
 """Sessions of a feed whose positions are kept: messages of an ended one may still be under way."""
 
@@ -123,7 +126,7 @@ class Journal:
                 "Check the data directory and its permissions."
             ) from error
         with self._opening():
-            self._db = sqlite3.connect(path, timeout=0, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=IN_USE_PATIENCE_S, isolation_level=None)
         try:
             with self._opening():
                 self._open()
