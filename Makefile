@@ -46,7 +46,7 @@ demo: $(VENV)/run.stamp  ## Run everything here with a simulated instrument; Ctr
 	@exec $(BIN)/python -m demo
 
 test: $(VENV)/dev.stamp  ## Run the tests that need no Docker
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # Upstream's package has the import name of ours: it gets an environment of its own.
 upstream: $(BIN)/python  ## Install upstream's packages, which some tests take as peers
