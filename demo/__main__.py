@@ -144,11 +144,9 @@ class Demo(Service):
         config.write_text(
             f"# Written by the demo at every start; changes are lost.\n{text}", encoding="utf-8"
         )
-        self._settings.data_dir.mkdir(exist_ok=True)
 
     def start(self) -> None:
         """Start all programs, and wait for the first samples."""
-        self.prepare()
         environ = {**os.environ, "PYTHONUNBUFFERED": "1", "LOGLEVEL": "info"}
         for name, argv, env in programs(self._settings):
             self._supervisor.add(
@@ -197,15 +195,19 @@ def _answers_with_something(url: str) -> bool:
 
 def main() -> None:
     """Run the demo until Ctrl-C."""
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
+
     try:
         settings = DemoSettings.from_environment()
         settings.check()
-    except DemoError as error:
+        lock = settings.lock()
+        demo = Demo(reactor, settings)
+        demo.prepare()
+    except (DemoError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
-    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
-
-    raise SystemExit(run_service(reactor, Demo(reactor, settings)))
+    with lock:
+        raise SystemExit(run_service(reactor, demo))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """What a demo run uses: ports, directories, and where they come from."""
 
+import fcntl
 import os
 import socket
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import attrs
 
@@ -97,14 +100,30 @@ class DemoSettings:
                         f"Choose another with {port.variable}, for example: "
                         f"{port.variable}={port.number + 1} make demo"
                     ) from error
+        for directory in (self.directory, self.data_dir):
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=directory):
+                    pass
+            except OSError as error:
+                raise DemoError(
+                    f"cannot write into {directory}: {error.strerror}. "
+                    "Choose another directory with DEMO_DATA_DIR"
+                ) from error
+
+    def lock(self) -> IO[str]:
+        """Keep other demos out of the directory, for as long as the returned file is open.
+
+        Raises:
+            DemoError: Another demo is in it.
+        """
+        lock = (self.directory / "demo.lock").open("w", encoding="ascii")
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            lock.close()
             raise DemoError(
-                f"cannot write to {self.directory}: {error.strerror}. "
-                "Choose another directory with DEMO_DATA_DIR"
+                f"another demo uses {self.directory}. Stop it, or choose another directory with "
+                "DEMO_DATA_DIR"
             ) from error
-        if not os.access(self.directory, os.W_OK):
-            raise DemoError(
-                f"cannot write to {self.directory}. Choose another directory with DEMO_DATA_DIR"
-            )
+        return lock

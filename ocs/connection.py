@@ -79,9 +79,9 @@ PING_INTERVAL_S = 10.0
 PING_TIMEOUT_S = 5.0
 LEAVE_TIMEOUT_S = 1.0
 
-# A lab has tens of programs, not thousands: trying every two seconds at most costs a dead router
-# nothing, and brings the curves back within seconds of its return.
-default_retry_policy = backoffPolicy(initialDelay=0.25, maxDelay=2.0, factor=1.5)
+# A lab has tens of programs, not thousands: trying about every second costs a dead router nothing,
+# and brings the curves back within seconds of its return.
+default_retry_policy = backoffPolicy(initialDelay=0.25, maxDelay=1.0, factor=1.5)
 
 _UNSENDABLE = (SerializationError, PayloadExceededError, InvalidUriError)
 

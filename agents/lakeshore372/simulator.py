@@ -5,6 +5,7 @@ sends, so that what has arrived elsewhere can be compared with it.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -47,9 +48,12 @@ class TruthFile:
         clock: Unix time in seconds.
     """
 
+    _log = Logger(namespace="ls372-sim")
+
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
         self._stream = stream
         self._clock = clock
+        self._incomplete = False
 
     def write(self, readings: Sequence[SentReading]) -> None:
         """Write down readings that are about to be sent."""
@@ -70,12 +74,19 @@ class TruthFile:
             )
             for reading in readings
         ]
-        self._stream.write("\n".join(lines) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            # The instrument goes on: a log of the simulation is not worth its data.
+            if not self._incomplete:
+                self._log.error("the truth file is incomplete from here: {why}", why=error)
+            self._incomplete = True
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
 
 class _Client(Protocol):

@@ -50,7 +50,9 @@ def to_json(value: object) -> bytes:
 
 def milliseconds(times: FloatArray) -> FloatArray:
     """Return Unix milliseconds, exact to the microsecond that WAMP carries."""
-    exact: FloatArray = np.rint(times * 1e6) / 1e3
+    # Apart, the fraction keeps all its digits: times * 1e6 would be rounded before the rint.
+    seconds = np.floor(times)
+    exact: FloatArray = seconds * 1e3 + np.rint((times - seconds) * 1e6) / 1e3
     return exact
 
 

@@ -57,3 +57,17 @@ def test_free_ports_and_a_new_directory_pass(tmp_path):
     chosen = settings(tmp_path, DEMO_DATA_DIR=str(tmp_path / "new" / "place"))
     chosen.check()
     assert chosen.directory.is_dir()
+
+
+def test_a_file_where_the_data_belong_is_named(tmp_path):
+    (tmp_path / "hk").write_text("")
+    with pytest.raises(DemoError, match=r"hk: File exists.*DEMO_DATA_DIR"):
+        settings(tmp_path).check()
+
+
+def test_a_second_demo_in_the_directory_is_refused_until_the_first_has_ended(tmp_path):
+    chosen = settings(tmp_path)
+    chosen.check()
+    with chosen.lock(), pytest.raises(DemoError, match=r"another demo uses .*DEMO_DATA_DIR"):
+        chosen.lock()
+    chosen.lock().close()
