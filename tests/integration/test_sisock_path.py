@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ PERIOD_S = 0.05
 FIELD = "PUB::channel_01_r"
 
 Samples = list[tuple[float, float]]
+
+
+def milliseconds(seconds: float) -> float:
+    """Return the nearest microsecond of a time, in milliseconds."""
+    return float((Decimal(seconds) * 1_000_000).to_integral_value() / 1000)
 
 
 class Stack:
@@ -123,7 +129,7 @@ class Stack:
         """Return what the publisher sent so far: time to the microsecond in ms, and value."""
         lines = self.sent_file.read_text().split("\n")[:-1] if self.sent_file.exists() else []
         rows = [json.loads(line) for line in lines]
-        return [(round(row[0] * 1e6) / 1e3, row[2]) for row in rows]
+        return [(milliseconds(row[0]), row[2]) for row in rows]
 
     def received(self) -> Samples:
         answer = self.query(FIELD)
