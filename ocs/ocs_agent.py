@@ -12,10 +12,10 @@ from twisted.internet.task import LoopingCall
 
 from ocs.agent import OCSAgent
 from ocs.errors import OcsError
-from ocs.logs import format_log_event, start_logging
+from ocs.logs import format_log_event
 from ocs.op_session import SESSION_STATUS_CODES, OpSession
 from ocs.params import ParamError, ParamHandler, param
-from ocs.runner import Service, log_level_from_environment, run_service
+from ocs.runner import Service, run_service
 
 __all__ = [
     "SESSION_STATUS_CODES",
@@ -78,18 +78,14 @@ class AgentRunner:
         """Run until told to stop.
 
         Raises:
-            SystemExit: With status 1 if the agent could not do its work, else it returns.
+            SystemExit: With status 1 if the agent could not do its work, 2 if it cannot log as
+                it was told to; else it returns.
         """
         log_file: Path | None = None
         if self._args.log_dir:
             working_dir = Path(self._args.working_dir or ".")
             log_file = working_dir / self._args.log_dir / f"{agent.agent_address}.log"
-        try:
-            start_logging(log_level_from_environment(), log_file=log_file)
-        except OcsError as error:
-            sys.stderr.write(f"{error}\n")
-            raise SystemExit(2) from None
-        status = run_service(self._reactor, _AgentService(agent), begin_logging=False)
+        status = run_service(self._reactor, _AgentService(agent), log_file=log_file)
         if status:
             raise SystemExit(status)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -54,20 +55,27 @@ class Service:
         raise NotImplementedError
 
 
-def run_service(reactor: Any, service: Service, *, begin_logging: bool = True) -> int:
+def run_service(
+    reactor: Any,
+    service: Service,
+    *,
+    begin_logging: bool = True,
+    log_file: Path | None = None,
+) -> int:
     """Run `service` until it is told to stop.
 
     Args:
         reactor: The Twisted reactor; this call runs it.
         service: What to start and stop.
         begin_logging: Whether the log goes to standard output from here.
+        log_file: Appended to as well.
 
     Returns:
         The program's exit status.
     """
     if begin_logging:
         try:
-            start_logging(log_level_from_environment())
+            start_logging(log_level_from_environment(), log_file=log_file)
         except OcsError as error:
             sys.stderr.write(f"{error}\n")
             return 2

@@ -9,19 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
 from support.demo_run import INSTRUMENT, OUTPUT, DemoRun, read_truth, truth_entries
 
 from ocs.testing import AgentProcess, wait_for
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def test_every_published_sample_is_answered_once_with_its_exact_time_and_value(demo):
@@ -63,22 +53,20 @@ def test_all_sixteen_channels_are_listed_and_move(demo):
 
 
 @pytest.mark.browser
-def test_the_live_page_draws_moving_curves_in_a_real_browser(demo, chromium):
+def test_the_live_page_draws_moving_curves_in_a_real_browser(demo, browser):
     OUTPUT.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{demo.http}/live")
-        # The page's content policy allows no scripts but its own: attributes are looked at instead.
-        body = page.locator("body")
-        page.wait_for_selector("body[data-state=live]", timeout=30_000)
-        wait_for(lambda: int(body.get_attribute("data-points") or 0) > 50, 30, "points")
-        first = body.get_attribute("data-last-time")
-        wait_for(lambda: body.get_attribute("data-last-time") != first, 15, "newer points")
-        page.screenshot(path=OUTPUT / "live-demo.png")
-        browser.close()
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{demo.http}/live")
+    # The page's content policy allows no scripts but its own: attributes are looked at instead.
+    body = page.locator("body")
+    page.wait_for_selector("body[data-state=live]", timeout=30_000)
+    wait_for(lambda: int(body.get_attribute("data-points") or 0) > 50, 30, "points")
+    first = body.get_attribute("data-last-time")
+    wait_for(lambda: body.get_attribute("data-last-time") != first, 15, "newer points")
+    page.screenshot(path=OUTPUT / "live-demo.png")
+    page.close()
     assert problems == []
     assert (OUTPUT / "live-demo.png").stat().st_size > 20_000
 

@@ -1,51 +1,25 @@
 """The live page in a real Chromium, against a web server that can be made to fail."""
 
-import importlib.util
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
+from support.live_fake import FakeBridge
 
 pytestmark = pytest.mark.browser
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "output"
 HOSTILE = "WEATHER::<img src=x onerror=document.title='owned'>"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-
-def fake_bridge() -> Any:
-    # Test directories are no packages, so a neighbour is loaded by its file.
-    spec = importlib.util.spec_from_file_location("live_fake", HERE / "live_fake.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.FakeBridge()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium on this machine, and CI must not pass without it")
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
 def bridge() -> Iterator[Any]:
-    fake = fake_bridge()
+    fake = FakeBridge()
     fake.start()
     yield fake
     fake.stop()

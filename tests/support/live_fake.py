@@ -1,7 +1,7 @@
 """A stand-in for the HTTP bridge: what the live page asks, with faults at will.
 
 Started as a program it serves the page for looking at while working on it:
-``python tests/e2e/live_fake.py [port]``.
+``python tests/support/live_fake.py [port]``.
 """
 
 import json
