@@ -9,18 +9,13 @@ from typing import Any, TypeVar
 from twisted.logger import Logger
 
 import ocs
+from agents.lakeshore.link import Cancelled, InstrumentUnavailable, WrongInstrument
+from agents.lakeshore.messages import BadReply, Query, identify
+from agents.lakeshore.outage import Outages
 from agents.lakeshore372 import codec
 from agents.lakeshore372.acquisition import Sample, ScanReader, SettleBy
 from agents.lakeshore372.arguments import add_arguments, instrument_address, unsupported_options
-from agents.lakeshore372.codec import BadReply, Query
-from agents.lakeshore372.driver import (
-    DEFAULT_PORT,
-    Backoff,
-    Cancelled,
-    InstrumentUnavailable,
-    Ls372Driver,
-    WrongInstrument,
-)
+from agents.lakeshore372.driver import DEFAULT_PORT, Ls372Driver
 from agents.lakeshore372.input_tables import MEASUREMENT_CHANNELS
 from ocs import ocs_agent, site_config
 from ocs.ocs_agent import OCSAgent, OpSession, param
@@ -36,8 +31,6 @@ SAMPLE_RATE_HZ = 10
 FRAME_LENGTH_S = 60
 """Recorders write this feed once a minute. Upstream's 600 s keeps a whole ten minutes from files;
 at 16 channels in turn a minute's frame is about 8 kB, big enough to be cheap."""
-
-BAD_REPLIES_BEFORE_DEGRADED = 5
 
 
 class LS372_Agent:  # noqa: N801 - the name in use since 2019
@@ -121,7 +114,7 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
     def _initialize(self, cancel: threading.Event) -> str:
         """Identify the unit, look at its settings and return a sentence about them."""
         with self._initialising:
-            identity = self.driver.ask(codec.identify(), cancel)
+            identity = self.driver.ask(identify(), cancel)
             scan = self.driver.ask(codec.scan_state(), cancel)
             settings = {
                 channel: self.driver.ask(codec.channel_settings(channel), cancel).inset
@@ -211,11 +204,8 @@ class _Acquisition:
         self._stop = stop
         self._run_once = run_once
         self._reader = owner.make_reader(stop)
-        self._backoff = Backoff()
+        self._outages = Outages(session, owner.driver.address, owner.driver.name, stop)
         self._fields: dict[str, dict[str, float]] = {}
-        self._bad_replies = 0
-        self._bad_in_a_row = 0
-        self._trouble: str | None = None
         self._tell_data()
 
     def run(self) -> None:
@@ -234,46 +224,23 @@ class _Acquisition:
             except Cancelled:
                 return
             except BadReply as error:
-                self._on_bad_reply(error)
+                self._owner.log.warn("Bad reading: {error}", error=str(error))
+                if self._outages.on_bad_reply(error):
+                    self._reader.forget()
+                self._tell_data()
             except InstrumentUnavailable as error:
-                self._on_trouble(str(error))
+                self._reader.forget()
+                self._outages.on_trouble(str(error))
             except WrongInstrument as error:
                 if not self._owner.initialized:
                     raise
-                self._on_trouble(str(error))
+                self._reader.forget()
+                self._outages.on_trouble(str(error))
             else:
-                self._on_answer()
+                self._outages.on_answer()
                 if sample is not None:
                     self._publish(sample)
                     published = True
-
-    def _on_answer(self) -> None:
-        self._bad_in_a_row = 0
-        self._backoff.reset()
-        if self._trouble is not None:
-            self._trouble = None
-            self._session.degraded = False
-            self._session.add_message("Connection re-established.")
-
-    def _on_bad_reply(self, error: BadReply) -> None:
-        self._bad_replies += 1
-        self._bad_in_a_row += 1
-        self._owner.log.warn("Bad reading: {error}", error=str(error))
-        self._tell_data()
-        if self._bad_in_a_row >= BAD_REPLIES_BEFORE_DEGRADED:
-            self._on_trouble(
-                f"{self._owner.driver.address} answers, but not as a Lake Shore 372 does: {error} "
-                "Check the address, and whether another program disturbs the connection."
-            )
-
-    def _on_trouble(self, message: str) -> None:
-        """Say what is wrong, once, and wait a while before the next try."""
-        self._reader.forget()
-        if message != self._trouble:
-            self._trouble = message
-            self._session.degraded = True
-            self._session.add_message(f"{message} Trying again.")
-        self._stop.wait(self._backoff.next_delay_s())
 
     def _publish(self, sample: Sample) -> None:
         self._owner.agent.publish_to_feed(
@@ -297,7 +264,10 @@ class _Acquisition:
 
     def _tell_data(self) -> None:
         # A new object each time: another thread may be reading the old one.
-        self._session.data = {"fields": dict(self._fields), "bad_replies": self._bad_replies}
+        self._session.data = {
+            "fields": dict(self._fields),
+            "bad_replies": self._outages.bad_replies,
+        }
 
 
 def make_parser(parser: argparse.ArgumentParser | None = None) -> argparse.ArgumentParser:

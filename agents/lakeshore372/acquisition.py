@@ -18,8 +18,9 @@ from typing import Protocol, TypeVar
 
 import attrs
 
+from agents.lakeshore.messages import Query, combine
 from agents.lakeshore372 import codec
-from agents.lakeshore372.codec import ChannelSettings, Query, Reading
+from agents.lakeshore372.codec import ChannelSettings, Reading
 from agents.lakeshore372.input_tables import ReadingStatus, Settling
 
 __all__ = ["Ask", "Sample", "ScanReader", "SettleBy", "channel_stem"]
@@ -31,7 +32,7 @@ _SAME_UPDATE_S = 0.15
 
 
 class Ask(Protocol):
-    """How the reader asks the instrument; see `driver.Ls372Driver.ask`."""
+    """How the reader asks the instrument; see `InstrumentLink.ask`."""
 
     def __call__(self, query: Query[T], /) -> T:
         """Return the answer to a query."""
@@ -199,7 +200,7 @@ class ScanReader:
     def _settle(self, visit: _Visit) -> _Visit | None:
         """Look whether the visit's readings are fresh by now; None if it is over already."""
         if visit.ask_status:
-            state, scan = self._ask(codec.combine(_pair, codec.settling(), codec.scan_state()))
+            state, scan = self._ask(combine(_pair, codec.settling(), codec.scan_state()))
         else:
             state, scan = Settling.HARDWARE, self._ask(codec.scan_state())
         if scan.channel != visit.channel:

@@ -8,12 +8,19 @@ Facts from the project's Lake Shore specification, sections 1.1, 1.2 and 1.4.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from enum import IntEnum
-from typing import Any, Generic, TypeVar
 
 import attrs
 
+from agents.lakeshore.messages import (
+    BadReply,
+    Command,
+    Query,
+    combine,
+    fields,
+    integer,
+    member,
+    printable,
+)
 from agents.lakeshore372.input_tables import (
     CONTROL_EXCITATION_A,
     CURRENT_EXCITATION_A,
@@ -30,22 +37,12 @@ from agents.lakeshore372.input_tables import (
     TemperatureCoefficient,
     Units,
 )
-from ocs.errors import OcsError
 
 __all__ = [
-    "MAX_LINE_BYTES",
-    "TERMINATOR",
-    "BadReply",
     "ChannelSettings",
-    "Command",
-    "Identity",
-    "LineFramer",
-    "Query",
     "Reading",
     "ScanState",
     "channel_settings",
-    "combine",
-    "identify",
     "input_name",
     "input_settings",
     "input_setup",
@@ -59,125 +56,7 @@ __all__ = [
     "settling",
 ]
 
-TERMINATOR = b"\r\n"
-MAX_LINE_BYTES = 1024
-"""Longest line either side may send; the unit's own stay far below."""
-
-T = TypeVar("T")
-E = TypeVar("E", bound=IntEnum)
-
 _READING = re.compile(r"[+-](?:\d\.\d{5}|\d{2}\.\d{4}|\d{3}\.\d{3})E[+-]\d{2}", re.ASCII)
-_INTEGER = re.compile(r"\d{1,3}", re.ASCII)
-_PRINTABLE = re.compile(r"[\x20-\x7e]*", re.ASCII)
-
-
-class BadReply(OcsError):
-    """The instrument's reply is not one that it can give to this question.
-
-    Something else than a Lake Shore 372 may answer at this address, or the line is disturbed.
-    """
-
-
-class LineFramer:
-    """Cut a byte stream into lines, however the network cut it into packets.
-
-    Args:
-        terminator: bytes that end a line; they are not part of it.
-        limit: longest line in bytes that is kept.
-    """
-
-    def __init__(self, terminator: bytes = TERMINATOR, limit: int = MAX_LINE_BYTES) -> None:
-        self._terminator = terminator
-        self._limit = limit
-        self._buffer = b""
-
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes of an unfinished line are held."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take what arrived and return the lines that it completes, oldest first.
-
-        Raises:
-            BadReply: a line is longer than the limit; everything held is dropped.
-        """
-        *lines, self._buffer = (self._buffer + data).split(self._terminator)
-        longest = max(len(line) for line in (*lines, self._buffer))
-        if longest > self._limit:
-            self._buffer = b""
-            raise BadReply(f"A line of more than {self._limit} bytes arrived.")
-        return lines
-
-
-@attrs.frozen
-class Command:
-    """A line that the unit carries out without any answer."""
-
-    text: str
-
-    def encode(self) -> bytes:
-        """Return the bytes to send."""
-        return self.text.encode("ascii") + TERMINATOR
-
-
-@attrs.frozen
-class Query(Generic[T]):
-    """A question, and how its answer is read.
-
-    Attributes:
-        text: the question without its terminator.
-        parse: takes the whole reply line, decoded and stripped.
-    """
-
-    text: str
-    parse: Callable[[str], T]
-
-    def encode(self) -> bytes:
-        """Return the bytes to send."""
-        return self.text.encode("ascii") + TERMINATOR
-
-    def decode(self, line: bytes) -> T:
-        """Read the reply line, given without its terminator.
-
-        Raises:
-            BadReply: it is not an answer to this question.
-        """
-        try:
-            text = line.decode("ascii")
-        except UnicodeDecodeError:
-            raise BadReply(f"{self.text} was answered with {line[:80]!r}: not ASCII.") from None
-        try:
-            return self.parse(text.strip(" "))
-        except BadReply as error:
-            raise BadReply(f"{self.text} was answered with {text[:80]!r}: {error}") from None
-
-
-def combine(build: Callable[..., T], *queries: Query[Any]) -> Query[T]:
-    """Join queries into one line, answered by one line.
-
-    Args:
-        build: called with the answers in the order of the queries.
-        queries: what to ask; their answers must not contain a semicolon.
-    """
-
-    def parse(text: str) -> T:
-        parts = text.split(";")
-        if len(parts) != len(queries):
-            raise BadReply(f"{len(queries)} answers were expected, {len(parts)} came.")
-        return build(*(q.parse(part.strip(" ")) for q, part in zip(queries, parts, strict=True)))
-
-    return Query(";".join(query.text for query in queries), parse)
-
-
-@attrs.frozen
-class Identity:
-    """Answer to ``*IDN?``."""
-
-    maker: str
-    model: str
-    serial: str
-    firmware: str
 
 
 @attrs.frozen
@@ -213,11 +92,6 @@ class ChannelSettings:
 
     inset: InputSettings
     intype: InputSetup
-
-
-def identify() -> Query[Identity]:
-    """``*IDN?``: maker, model, serial number, firmware."""
-    return Query("*IDN?", _parse_identity)
 
 
 def scan_state() -> Query[ScanState]:
@@ -311,60 +185,31 @@ def _parse_reading(text: str) -> float:
     return float(text)
 
 
-def _integer(text: str, low: int, high: int, what: str) -> int:
-    if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
-        raise BadReply(f"{what} is {text[:20]!r}, not a whole number from {low} to {high}.")
-    return int(text)
-
-
-def _member(kind: type[E], text: str, what: str) -> E:
-    number = _integer(text, 0, 999, what)
-    try:
-        return kind(number)
-    except ValueError:
-        allowed = ", ".join(f"{member.value} {member.name.lower()}" for member in kind)
-        raise BadReply(f"{what} is {number}; it can be {allowed}.") from None
-
-
-def _fields(text: str, names: Sequence[str]) -> list[str]:
-    fields = [field.strip(" ") for field in text.split(",")]
-    if len(fields) != len(names):
-        raise BadReply(f"{len(names)} fields ({', '.join(names)}) were expected.")
-    return fields
-
-
-def _parse_identity(text: str) -> Identity:
-    fields = _fields(text, ("maker", "model", "serial number", "firmware"))
-    if not all(field and _PRINTABLE.fullmatch(field) for field in fields):
-        raise BadReply("A field is empty or unreadable.")
-    return Identity(*fields)
-
-
 def _parse_scan(text: str) -> ScanState:
-    channel, autoscan = _fields(text, ("channel", "autoscan"))
+    channel, autoscan = fields(text, ("channel", "autoscan"))
     return ScanState(
-        _integer(channel, 1, 16, "the channel"), bool(_integer(autoscan, 0, 1, "autoscan"))
+        integer(channel, 1, 16, "the channel"), bool(integer(autoscan, 0, 1, "autoscan"))
     )
 
 
 def _parse_input_settings(text: str) -> InputSettings:
-    enabled, dwell, pause, curve, coefficient = _fields(
+    enabled, dwell, pause, curve, coefficient = fields(
         text, ("enabled", "dwell", "pause", "curve", "temperature coefficient")
     )
     return InputSettings(
-        enabled=bool(_integer(enabled, 0, 1, "enabled")),
-        dwell_s=_integer(dwell, 0, 200, "the dwell"),
-        pause_s=_integer(pause, 0, 200, "the pause"),
-        curve=_integer(curve, 0, 59, "the curve"),
-        coefficient=_member(TemperatureCoefficient, coefficient, "the temperature coefficient"),
+        enabled=bool(integer(enabled, 0, 1, "enabled")),
+        dwell_s=integer(dwell, 0, 200, "the dwell"),
+        pause_s=integer(pause, 0, 200, "the pause"),
+        curve=integer(curve, 0, 59, "the curve"),
+        coefficient=member(TemperatureCoefficient, coefficient, "the temperature coefficient"),
     )
 
 
 def _parse_input_setup(text: str, *, control: bool) -> InputSetup:
-    mode_text, excitation, autorange, resistance_range, shunt, units = _fields(
+    mode_text, excitation, autorange, resistance_range, shunt, units = fields(
         text, ("mode", "excitation", "autorange", "range", "shunt", "units")
     )
-    mode = _member(InputMode, mode_text, "the mode")
+    mode = member(InputMode, mode_text, "the mode")
     steps = VOLTAGE_EXCITATION_V if mode is InputMode.VOLTAGE else CURRENT_EXCITATION_A
     if control:
         steps = CONTROL_EXCITATION_A
@@ -372,28 +217,25 @@ def _parse_input_setup(text: str, *, control: bool) -> InputSetup:
     lowest_range = 0 if control else 1
     return InputSetup(
         mode=mode,
-        excitation=_integer(excitation, 1, len(steps), "the excitation"),
-        autorange=_member(Autorange, autorange, "autorange"),
-        resistance_range=_integer(
+        excitation=integer(excitation, 1, len(steps), "the excitation"),
+        autorange=member(Autorange, autorange, "autorange"),
+        resistance_range=integer(
             resistance_range, lowest_range, len(RESISTANCE_RANGE_OHM), "the range"
         ),
-        excitation_on=not _integer(shunt, 0, 1, "the shunt"),
-        units=_member(Units, units, "the units"),
+        excitation_on=not integer(shunt, 0, 1, "the shunt"),
+        units=member(Units, units, "the units"),
     )
 
 
 def _parse_name(text: str) -> str:
-    name = text.strip('" ')
-    if len(name) > 15 or not _PRINTABLE.fullmatch(name):
-        raise BadReply("A name has up to 15 printable characters.")
-    return name
+    return printable(text, 15, "the name")
 
 
 def _parse_status(text: str) -> ReadingStatus:
-    return ReadingStatus(_integer(text, 0, 255, "the status"))
+    return ReadingStatus(integer(text, 0, 255, "the status"))
 
 
 def _parse_settling(text: str) -> Settling:
-    control, measurement = _fields(text, ("control", "measurement"))
-    _member(Settling, control, "the control input's settling")
-    return _member(Settling, measurement, "the measurement channel's settling")
+    control, measurement = fields(text, ("control", "measurement"))
+    member(Settling, control, "the control input's settling")
+    return member(Settling, measurement, "the measurement channel's settling")

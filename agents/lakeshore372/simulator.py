@@ -20,14 +20,13 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from agents.lakeshore372.codec import BadReply, LineFramer
+from agents.lakeshore.messages import BadReply, LineFramer
 from agents.lakeshore372.driver import DEFAULT_PORT
+from agents.lakeshore372.sim_build import make_instrument
 from agents.lakeshore372.sim_instrument import SentReading, SimulatedLs372
-from agents.lakeshore372.sim_physics import Cryostat
-from agents.lakeshore372.sim_scanner import Scanner
 from ocs.runner import Service, run_service
 
-__all__ = ["Ls372Factory", "TruthFile", "main", "make_instrument", "make_parser"]
+__all__ = ["Ls372Factory", "TruthFile", "main", "make_parser"]
 
 MAX_CLIENTS = 2
 """The unit has two sockets; a further client is turned away."""
@@ -243,21 +242,6 @@ def make_parser() -> argparse.ArgumentParser:
         help="append every reading sent to FILE, one JSON object a line",
     )
     return parser
-
-
-def make_instrument(
-    *,
-    serial: str = "LSA23JD",
-    seed: int = 1,
-    dwell_s: int = 10,
-    pause_s: int = 3,
-    scale: float = 1.0,
-    clock: Callable[[], float] = time.time,
-) -> SimulatedLs372:
-    """Build an instrument looking at its cryostat; see `make_parser` for what the arguments do."""
-    now = clock()
-    scanner = Scanner(Cryostat(seed, now), now, dwell_s=dwell_s, pause_s=pause_s, scale=scale)
-    return SimulatedLs372(scanner, serial=serial, clock=clock)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from agents.lakeshore372.codec import TERMINATOR, BadReply, Query
+from agents.lakeshore.messages import TERMINATOR, BadReply, Query
+from agents.lakeshore372.sim_build import make_instrument
 from agents.lakeshore372.sim_instrument import Reply, SentReading, SimulatedLs372
-from agents.lakeshore372.simulator import make_instrument
 
 
 class Bench:

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
+from agents.lakeshore.messages import BadReply
 from agents.lakeshore372 import codec
 from agents.lakeshore372.acquisition import ScanReader, SettleBy, channel_stem
-from agents.lakeshore372.codec import BadReply
 
 
 def make_reader(bench, settle_by=SettleBy.STATUS, delay_s=0.0):

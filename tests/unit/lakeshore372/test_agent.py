@@ -8,14 +8,14 @@ import pytest
 from twisted.logger import Logger
 
 import ocs
-from agents.lakeshore372.codec import BadReply
-from agents.lakeshore372.driver import Cancelled, InstrumentUnavailable, WrongInstrument
+from agents.lakeshore.link import Cancelled, InstrumentUnavailable, WrongInstrument
+from agents.lakeshore.messages import BadReply
 from agents.lakeshore372.LS372_agent import LS372_Agent
 from ocs.op_session import OpSession
 from ocs.params import check_params
 
 ADDRESS = "10.0.0.6:7777"
-AWAY = InstrumentUnavailable(ADDRESS, "timed out")
+AWAY = InstrumentUnavailable(f"No answer from the Lake Shore 372 at {ADDRESS}: timed out.")
 
 
 class RecordingAgent:
@@ -44,6 +44,7 @@ class FakeDriver:
     """Asks the bench's instrument; errors in `trouble` come first, one a question."""
 
     address = ADDRESS
+    name = "Lake Shore 372"
 
     def __init__(self, bench):
         self.bench = bench

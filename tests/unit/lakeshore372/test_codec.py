@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.lakeshore.messages import BadReply, LineFramer, identify
 from agents.lakeshore372 import codec
-from agents.lakeshore372.codec import BadReply, LineFramer, ScanState
+from agents.lakeshore372.codec import ScanState
 from agents.lakeshore372.input_tables import (
     CONTROL_EXCITATION_A,
     CURRENT_EXCITATION_A,
@@ -23,7 +24,7 @@ from agents.lakeshore372.input_tables import (
 from agents.lakeshore372.sim_instrument import format_reading
 
 QUERIES = [
-    codec.identify(),
+    identify(),
     codec.scan_state(),
     codec.input_settings(1),
     codec.input_settings("A"),
@@ -94,7 +95,7 @@ def test_settings_recorded_from_a_unit():
     control = codec.input_setup("A").decode(b"1,04,0,15,0,2")
     assert CONTROL_EXCITATION_A[control.excitation] == 10e-9
     assert codec.scan_state().decode(b"01,1") == ScanState(1, autoscan=True)
-    identity = codec.identify().decode(b"LSCI,MODEL372,LSA23JD,1.3")
+    identity = identify().decode(b"LSCI,MODEL372,LSA23JD,1.3")
     assert (identity.model, identity.serial) == ("MODEL372", "LSA23JD")
     assert codec.input_name(1).decode(b"Channel 01     ") == "Channel 01"
     assert codec.settling().decode(b"0,2") is Settling.HARDWARE
@@ -112,7 +113,7 @@ def test_settings_recorded_from_a_unit():
         (codec.input_setup("A"), "1,07,0,15,0,2"),
         (codec.reading_status(1), "256"),
         (codec.settling(), "0,3"),
-        (codec.identify(), "LSCI,MODEL372,,1.3"),
+        (identify(), "LSCI,MODEL372,,1.3"),
         (codec.reading(1), "+1.00000E+00;+1.00000E+00;+1.00000E+00;000"),
     ],
 )

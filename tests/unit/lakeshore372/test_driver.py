@@ -9,16 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
+from agents.lakeshore.link import Cancelled, InstrumentUnavailable, WrongInstrument
+from agents.lakeshore.messages import BadReply, LineFramer, identify
+from agents.lakeshore.outage import Backoff
 from agents.lakeshore372 import codec
-from agents.lakeshore372.codec import BadReply, LineFramer
-from agents.lakeshore372.driver import (
-    Backoff,
-    Cancelled,
-    InstrumentUnavailable,
-    Ls372Driver,
-    WrongInstrument,
-)
-from agents.lakeshore372.simulator import make_instrument
+from agents.lakeshore372.driver import Ls372Driver
+from agents.lakeshore372.sim_build import make_instrument
 
 IDENTITY = b"LSCI,MODEL372,LSA23JD,1.3\r\n"
 DEADLINE_S = 5.0
@@ -177,7 +173,7 @@ def test_what_nobody_asked_for_is_not_taken_for_an_answer(connect):
     server, driver = connect(lambda _: b"07,1\r\n")
     assert driver.ask(codec.scan_state()).channel == 7
     server.push(b"09,1\r\n")
-    connected = driver._socket
+    connected = driver._stream
     assert connected is not None
     connected.setblocking(True)
     connected.settimeout(DEADLINE_S)
@@ -221,7 +217,7 @@ def test_another_instrument_is_refused(identity, message):
 def test_a_serial_number_with_an_option():
     server = Server(lambda _: b"LSCI,MODEL372,LSA23JD/opt,1.3\r\n")
     driver = Ls372Driver("127.0.0.1", server.port, expected_serial="LSA23JD")
-    assert driver.ask(codec.identify()).serial == "LSA23JD/opt"
+    assert driver.ask(identify()).serial == "LSA23JD/opt"
     driver.close()
     server.close()
 

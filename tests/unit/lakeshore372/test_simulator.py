@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 
+from agents.lakeshore372.sim_build import make_instrument
 from agents.lakeshore372.sim_instrument import Event, SentReading
 from agents.lakeshore372.sim_physics import STAGES, Cernox, Cryostat, RutheniumOxide
-from agents.lakeshore372.simulator import Ls372Factory, TruthFile, main, make_instrument
+from agents.lakeshore372.simulator import Ls372Factory, TruthFile, main
 
 
 def reading(bench, channel):
