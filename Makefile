@@ -68,6 +68,7 @@ bench: $(VENV)/dev.stamp  ## Measure ratios against peers and limits
 	$(BIN)/python bench/aggregator_frames.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	$(BIN)/python bench/sisock_ingest.py
 	$(BIN)/python bench/sisock_query.py
+	$(BIN)/python bench/archive_query.py
 
 lock: $(VENV)/dev.stamp  ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --no-header --python-version 3.11 pyproject.toml -o requirements.lock

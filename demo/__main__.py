@@ -147,7 +147,13 @@ class Demo(Service):
 
     def start(self) -> None:
         """Start all programs, and wait for the first samples."""
-        environ = {**os.environ, "PYTHONUNBUFFERED": "1", "LOGLEVEL": "info"}
+        environ = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "LOGLEVEL": "info",
+            # The demo's router has no other, whatever the site around it is set up for.
+            "WAMP_TRANSPORT": "plain",
+        }
         for name, argv, env in programs(self._settings):
             self._supervisor.add(
                 name,

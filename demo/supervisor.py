@@ -3,13 +3,14 @@
 Twisted's own process monitor does the work; this gives it a voice and an orderly end.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, Logger
 from twisted.runner.procmon import ProcessMonitor
+
+from ocs.child_programs import keepers
 
 __all__ = ["Supervisor"]
 
@@ -79,7 +80,7 @@ class Supervisor:
             stop_wave: Programs of a lower wave have ended before those of a higher one are asked
                 to: who still has something to say goes before those who listen.
         """
-        self._monitor.addProcess(name, [*_KEEPERS, *argv], env=dict(env), cwd=cwd)
+        self._monitor.addProcess(name, [*keepers(), *argv], env=dict(env), cwd=cwd)
         self._waves.setdefault(stop_wave, []).append(name)
 
     def start(self) -> None:
@@ -94,20 +95,3 @@ class Supervisor:
             while not self._monitor.protocols.keys().isdisjoint(names):
                 await deferLater(self._reactor, POLL_S, lambda: None)
         self._monitor.stopService()
-
-
-def _keepers() -> list[str]:
-    """Return commands of util-linux that go before a program's own, where they are installed.
-
-    A terminal's Ctrl-C shall reach us only, so that we can stop the programs in order (setsid);
-    and should we be killed, the kernel shall end them: nobody else would (setpriv).
-    """
-    found = []
-    if setsid := shutil.which("setsid"):
-        found += [setsid]
-    if setpriv := shutil.which("setpriv"):
-        found += [setpriv, "--pdeathsig", "TERM", "--"]
-    return found
-
-
-_KEEPERS = _keepers()

@@ -18,23 +18,16 @@ Everything here belongs to the reactor's thread.
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import attrs
 from autobahn.exception import PayloadExceededError
-from autobahn.twisted.websocket import WampWebSocketClientFactory
-from autobahn.wamp.exception import (
-    ApplicationError,
-    InvalidUriError,
-    SerializationError,
-    SessionNotReady,
-)
-from autobahn.wamp.serializer import CBORSerializer, MsgPackSerializer
+from autobahn.wamp.exception import ApplicationError, InvalidUriError, SerializationError
+from autobahn.wamp.types import SessionDetails
 from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
@@ -45,16 +38,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from ocs.credentials import Credentials
 from ocs.errors import OcsError
-from ocs.wamp_session import (
-    GONE,
-    Handler,
-    RouterSession,
-    Subscription,
-    answering,
-    describe,
-    explain,
-)
+from ocs.router_address import RouterAddress, RouterUrlError
+from ocs.router_link import MAX_MESSAGE_BYTES, JoinFailed, RouterLink
+from ocs.tls_trust import TrustError
+from ocs.wamp_session import GONE, Handler, RouterSession, Subscription, describe
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
@@ -66,18 +55,6 @@ __all__ = [
     "RouterUrlError",
     "Subscription",
 ]
-
-MAX_MESSAGE_BYTES = 16 * 2**20
-"""Largest WebSocket message we send or accept; the router's configuration has the same number.
-
-Left to its default, autobahn refuses more than 1 MiB and the request behind it hangs for ever
-(spec/sisock-protocol.md, 2.2).
-"""
-
-CONNECT_TIMEOUT_S = 5.0
-PING_INTERVAL_S = 10.0
-PING_TIMEOUT_S = 5.0
-LEAVE_TIMEOUT_S = 1.0
 
 # A lab has tens of programs, not thousands: trying about every second costs a dead router nothing,
 # and brings the curves back within seconds of its return.
@@ -96,10 +73,6 @@ class CallTimeout(OcsError):
 
 class NotSendable(OcsError, ValueError):
     """The router's protocol cannot carry this: a type it does not know, a bad URI, or too large."""
-
-
-class RouterUrlError(OcsError):
-    """The router's address is not one this program can use (allowed: ws://HOST:PORT/ws)."""
 
 
 @attrs.frozen
@@ -121,14 +94,19 @@ class Connection:
 
     Args:
         reactor: The Twisted reactor.
-        url: Router address, ``ws://HOST:PORT/ws``.
+        url: Router address, ``ws://HOST:PORT/ws``, or ``wss://HOST:PORT/ws`` with the next two.
         realm: WAMP realm to join.
         name: Who we are, for the log.
+        credentials: Name and secret for the router's challenge.
+        trust: PEM file that says which router to believe (`ocs.tls_trust`); read again for every
+            attempt.
         retry_policy: Seconds to wait before attempt n (n from 1), jitter included.
         clock: Gives Unix time in seconds.
 
     Raises:
-        RouterUrlError: The address has another scheme, or no host.
+        RouterUrlError: The address has another scheme, or no host; or ``wss`` lacks credentials or
+            trust, or ``ws`` has them.
+        TrustError: The trust file is missing or no PEM file.
     """
 
     def __init__(
@@ -138,15 +116,16 @@ class Connection:
         realm: str,
         *,
         name: str,
+        credentials: Credentials | None = None,
+        trust: Path | None = None,
         retry_policy: Callable[[int], float] = default_retry_policy,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        host, port = _host_and_port(url)
+        self._address = RouterAddress.parse(url, credentials, trust)
         self.url = url
         self.realm = realm
         self.name = name
         self._reactor = reactor
-        self._endpoint = HostnameEndpoint(reactor, host.encode(), port, timeout=CONNECT_TIMEOUT_S)
         self._retry_policy = retry_policy
         self._clock = clock
         self._procedures: dict[str, Handler] = {}
@@ -325,8 +304,11 @@ class Connection:
             except (ConnectError, ConnectionClosed, DNSLookupError) as error:
                 reason, uri = f"cannot reach {self.url}: {error}", ""
                 failures += 1
-            except _JoinFailed as error:
+            except JoinFailed as error:
                 reason, uri = str(error), error.uri
+                failures += 1
+            except TrustError as error:
+                reason, uri = f"cannot reach {self.url}: {error}", ""
                 failures += 1
             except (CancelledError, ConnectingCancelledError):
                 raise
@@ -345,66 +327,18 @@ class Connection:
 
     async def _connect_and_stay(self) -> None:
         """Connect, join and register, then return when the connection is lost."""
-        session = RouterSession(self.realm)
-        factory = WampWebSocketClientFactory(
-            lambda: session, url=self.url, serializers=[MsgPackSerializer(), CBORSerializer()]
-        )
-        factory.setProtocolOptions(
-            maxFramePayloadSize=MAX_MESSAGE_BYTES,
-            maxMessagePayloadSize=MAX_MESSAGE_BYTES,
-            autoPingInterval=PING_INTERVAL_S,
-            autoPingTimeout=PING_TIMEOUT_S,
-            openHandshakeTimeout=CONNECT_TIMEOUT_S,
-            closeHandshakeTimeout=LEAVE_TIMEOUT_S,
-        )
-        protocol = await self._endpoint.connect(factory)
-        # autobahn 26.10.2 asks for this before the transport exists and swallows the error;
-        # with Nagle's algorithm on, the 99th percentile of an event is 46 ms instead of 5.
-        protocol.transport.setTcpNoDelay(True)
-        lost: Deferred[None] = Deferred()
-
-        def closed(_: Any) -> None:
-            self._lost(session)
-            lost.callback(None)
-
-        protocol.is_closed.addCallback(closed)
+        link = await RouterLink.open(self._reactor, self._address, self.realm)
+        session = link.session
+        link.lost.addCallback(lambda _: self._forget_session(session))
         try:
-            await self._join(session)
-            await lost
+            details = await link.join(self._procedures, self._subscriptions)
+            self._joined(session, details)
+            await link.lost
         finally:
-            if self._session is session:
-                self._session = None
-            # Not `lost.called`: a cancelled Deferred counts as called.
-            if not protocol.is_closed.called:
-                await self._leave(session, protocol)
+            self._forget_session(session)
+            await link.leave()
 
-    def _lost(self, session: RouterSession) -> None:
-        if self._session is session:
-            self._session = None
-        if not session.joined.called:
-            why = session.end_reason or "it closed the socket before the session was joined"
-            session.joined.errback(
-                _JoinFailed(f"{self.url} refused the session: {why}", session.end_error)
-            )
-
-    async def _join(self, session: RouterSession) -> None:
-        session.joined.addTimeout(CONNECT_TIMEOUT_S, self._reactor)
-        try:
-            details = await session.joined
-        except DeferredTimeout:
-            raise _JoinFailed(f"{self.url} did not answer the request to join", "") from None
-        try:
-            for procedure, func in self._procedures.items():
-                await session.register(answering(func), procedure)
-            # The list may change while the router answers.
-            applied: set[Subscription] = set()
-            while missing := [s for s in self._subscriptions if s not in applied]:
-                applied.add(missing[0])
-                await missing[0].apply(session)
-        except ApplicationError as error:
-            raise _JoinFailed(f"{self.url}: {explain(error)}", error.error) from error
-        except (*GONE, SessionNotReady):
-            raise _JoinFailed(f"connection to {self.url} lost while joining", "") from None
+    def _joined(self, session: RouterSession, details: SessionDetails) -> None:
         _log.info("transport connected")
         _log.info("session joined: {details}", details=describe(details))
         self._session = session
@@ -416,23 +350,9 @@ class Connection:
         for hook in self._join_hooks:
             Deferred.fromCoroutine(_run_hook(hook))
 
-    async def _leave(self, session: RouterSession, protocol: Any) -> None:
-        gone: Deferred[None] = Deferred()
-        protocol.is_closed.addCallback(lambda _: gone.callback(None))
-        gone.addTimeout(LEAVE_TIMEOUT_S, self._reactor)
-        try:
-            if session.is_attached():
-                session.leave()
-            else:
-                # Nobody on the other side knows us yet.
-                protocol.transport.abortConnection()
-            await gone
-        except (DeferredTimeout, *GONE):
-            pass
-        finally:
-            # Also if we are cancelled here: `stop` may come while a refused session ends.
-            if not protocol.is_closed.called:
-                protocol.transport.abortConnection()
+    def _forget_session(self, session: RouterSession) -> None:
+        if self._session is session:
+            self._session = None
 
     def _set_status(self, state: Any, reason: str, error: str = "") -> None:
         old = self._status
@@ -451,22 +371,6 @@ class Connection:
                 _log.failure("a listener to the connection's status failed")
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 80
-    except ValueError:
-        host, port = None, 0
-    else:
-        if parts.scheme != "ws" or parts.fragment or parts.username is not None:
-            host = None
-    if not host:
-        raise RouterUrlError(
-            f"{url!r} is no router address: expected something like ws://localhost:8001/ws"
-        )
-    return host, port
-
-
 def _not_subscribed(topic: str, failure: Failure) -> None:
     # A session that has just gone is no reason to worry: the next one gets the subscription too.
     if not isinstance(failure.value, GONE):
@@ -478,11 +382,3 @@ async def _run_hook(hook: Callable[[], Awaitable[None]]) -> None:
         await hook()
     except Exception:  # noqa: BLE001 - it is others' code; what it breaks is said in the log
         _log.failure("a task of the new session failed")
-
-
-class _JoinFailed(OcsError):
-    """The router is there but the session could not be set up."""
-
-    def __init__(self, message: str, uri: str) -> None:
-        super().__init__(message)
-        self.uri = uri

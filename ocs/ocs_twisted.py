@@ -106,6 +106,7 @@ class Pacemaker:
         sample_freq: Rate in Hz.
         quantize: Whether to wake at whole multiples of the period; needs a whole-number rate.
         clock: Gives Unix time in seconds.
+        pause: How `sleep` waits so many seconds; an event's ``wait`` makes it end early.
 
     Raises:
         ValueError: The rate is not positive, or not whole though `quantize` is set.
@@ -116,6 +117,7 @@ class Pacemaker:
         sample_freq: float,
         quantize: bool = False,
         clock: Callable[[], float] = time.time,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         if not sample_freq > 0:
             raise ValueError(f"sample_freq must be positive, not {sample_freq} Hz")
@@ -125,6 +127,7 @@ class Pacemaker:
         self.sample_time = 1 / sample_freq
         self.quantize = quantize
         self._clock = clock
+        self._wait = pause
         self.next_sample = clock()
 
     def _set_next_sample(self) -> None:
@@ -143,7 +146,7 @@ class Pacemaker:
 
     def sleep(self) -> None:
         """Block until the next beat (threads of operations)."""
-        time.sleep(self._pause())
+        self._wait(self._pause())
         self._set_next_sample()
 
     def dsleep(self) -> "Deferred[None]":

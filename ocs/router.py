@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ocs.connection import MAX_MESSAGE_BYTES
+from ocs.router_link import MAX_MESSAGE_BYTES
+from ocs.router_security import SecureTransport, consumer_role, hub_list_permission
 
 __all__ = ["router_command", "router_config", "write_router_config"]
 
@@ -36,6 +37,7 @@ def router_config(
     interface: str = "127.0.0.1",
     realm: str = "test_realm",
     address_root: str = "observatory",
+    secure: SecureTransport | None = None,
 ) -> dict[str, Any]:
     """Describe a crossbar node with one router for agents, clients and data nodes.
 
@@ -44,11 +46,59 @@ def router_config(
         interface: Address to listen on; loopback unless told otherwise.
         realm: The WAMP realm.
         address_root: First component of every agent's address.
+        secure: A second transport, with TLS, for those who know a secret.
     """
-    websocket = {
+    controller = _role("iocs_controller", f"{address_root}.", register=False)
+    # Containers' health checks see whether a node is listed, without a session of their own.
+    controller["permissions"].append(hub_list_permission())
+    roles = [
+        _role("server", "", register=True),
+        _role("iocs_agent", f"{address_root}.", register=True),
+        controller,
+    ]
+    transports = [
+        {
+            "type": "web",
+            "endpoint": {"type": "tcp", "port": port, "interface": interface},
+            "paths": {
+                "ws": _websocket({"anonymous": {"type": "static", "role": "server"}}),
+                "call": {
+                    "type": "caller",
+                    "realm": realm,
+                    "role": "iocs_controller",
+                    "options": {},
+                },
+                "info": {"type": "nodeinfo"},
+            },
+        }
+    ]
+    if secure is not None:
+        roles.append(consumer_role())
+        transports.append(
+            {
+                "type": "web",
+                "endpoint": secure.endpoint(interface),
+                "paths": {"ws": _websocket(secure.auth()), "info": {"type": "nodeinfo"}},
+            }
+        )
+    return {
+        "version": 2,
+        "controller": {},
+        "workers": [
+            {
+                "type": "router",
+                "realms": [{"name": realm, "roles": roles}],
+                "transports": transports,
+            }
+        ],
+    }
+
+
+def _websocket(auth: dict[str, Any]) -> dict[str, Any]:
+    return {
         "type": "websocket",
         "serializers": ["msgpack", "cbor", "json"],
-        "auth": {"anonymous": {"type": "static", "role": "server"}},
+        "auth": auth,
         "options": {
             "auto_ping_interval": 10_000,
             "auto_ping_timeout": 5_000,
@@ -60,48 +110,19 @@ def router_config(
             "close_handshake_timeout": 1_000,
         },
     }
-    return {
-        "version": 2,
-        "controller": {},
-        "workers": [
-            {
-                "type": "router",
-                "realms": [
-                    {
-                        "name": realm,
-                        "roles": [
-                            _role("server", "", register=True),
-                            _role("iocs_agent", f"{address_root}.", register=True),
-                            _role("iocs_controller", f"{address_root}.", register=False),
-                        ],
-                    }
-                ],
-                "transports": [
-                    {
-                        "type": "web",
-                        "endpoint": {"type": "tcp", "port": port, "interface": interface},
-                        "paths": {
-                            "ws": websocket,
-                            "call": {
-                                "type": "caller",
-                                "realm": realm,
-                                "role": "iocs_controller",
-                                "options": {},
-                            },
-                            "info": {"type": "nodeinfo"},
-                        },
-                    }
-                ],
-            }
-        ],
-    }
 
 
 def write_router_config(directory: Path, **options: Any) -> Path:
-    """Write ``config.json`` for a crossbar node directory; `options` as in `router_config`."""
+    """Write ``config.json`` for a crossbar node directory; `options` as in `router_config`.
+
+    Nobody else on the machine can read it: it may hold secrets.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "config.json"
-    path.write_text(json.dumps(router_config(**options), indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(router_config(**options), indent=2) + "\n"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

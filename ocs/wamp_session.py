@@ -7,11 +7,20 @@ from typing import Any
 import attrs
 from autobahn.exception import Disconnected
 from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp.auth import AuthWampCra
 from autobahn.wamp.exception import ApplicationError, TransportLost
-from autobahn.wamp.types import CloseDetails, ComponentConfig, SessionDetails, SubscribeOptions
+from autobahn.wamp.types import (
+    Challenge,
+    CloseDetails,
+    ComponentConfig,
+    SessionDetails,
+    SubscribeOptions,
+)
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from ocs.credentials import Credentials
 
 __all__ = ["GONE", "Handler", "RouterSession", "Subscription", "answering", "describe", "explain"]
 
@@ -21,6 +30,12 @@ log = Logger(namespace="ocs.connection")
 
 # autobahn says the first when the session has gone, the second while the socket is closing.
 GONE = (TransportLost, Disconnected)
+
+_NOT_LET_IN = (
+    ApplicationError.NOT_AUTHORIZED,
+    ApplicationError.AUTHENTICATION_FAILED,
+    ApplicationError.NO_AUTH_METHOD,
+)
 
 
 @attrs.define(eq=False)
@@ -64,13 +79,37 @@ class Subscription:
 
 
 class RouterSession(ApplicationSession):  # type: ignore[misc]
-    """One WAMP session, from the opened socket to its end."""
+    """One WAMP session, from the opened socket to its end.
 
-    def __init__(self, realm: str) -> None:
+    Args:
+        realm: The realm to join.
+        credentials: For the router's challenge; None joins as anybody.
+    """
+
+    def __init__(self, realm: str, credentials: Credentials | None = None) -> None:
         super().__init__(ComponentConfig(realm=realm))
+        self._credentials = credentials
         self.joined: Deferred[SessionDetails] = Deferred()
         self.end_reason = ""
         self.end_error = ""
+
+    def onConnect(self) -> None:  # noqa: N802
+        """Ask to join; with credentials by challenge and response, and not otherwise."""
+        if self._credentials is None:
+            self.join(self.config.realm)
+        else:
+            self.join(self.config.realm, authmethods=["wampcra"], authid=self._credentials.authid)
+
+    def onChallenge(self, challenge: Challenge) -> str:  # noqa: N802
+        """Prove that we know the secret."""
+        if self._credentials is None or challenge.method != "wampcra":
+            raise ApplicationError(
+                ApplicationError.AUTHENTICATION_FAILED,
+                f"the router asks for {challenge.method}, which this program has no secret for",
+            )
+        known = AuthWampCra(authid=self._credentials.authid, secret=self._credentials.secret)
+        answer: str = known.on_challenge(self, challenge)
+        return answer
 
     def onJoin(self, details: SessionDetails) -> None:  # noqa: N802
         """Tell the connection that the session is usable."""
@@ -79,7 +118,9 @@ class RouterSession(ApplicationSession):  # type: ignore[misc]
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802
         """Keep the router's reason, then close the socket."""
         self.end_error = details.reason or ""
-        self.end_reason = details.message or details.reason or "session closed"
+        self.end_reason = explain_refusal(
+            self.end_error, details.message or details.reason or "session closed", self._credentials
+        )
         self.disconnect()
 
     def onUserError(self, fail: Failure, msg: str) -> None:  # noqa: N802
@@ -112,6 +153,20 @@ def explain(error: ApplicationError) -> str:
         return f"{text} (is another copy of this program running?)"
     if error.error == ApplicationError.NOT_AUTHORIZED:
         return f"{text} (do the realm and the address root agree with the router's configuration?)"
+    return text
+
+
+def explain_refusal(error: str, text: str, credentials: Credentials | None) -> str:
+    """Say why the router did not let us in, and what helps."""
+    if credentials is None:
+        if error in _NOT_LET_IN:
+            return f"{text} (this port wants a name and a secret: they go with wss://)"
+        return text
+    if error in _NOT_LET_IN:
+        return (
+            f"{text} (does it know {credentials.authid!r} with the secret that is given here? "
+            "./setup-tls.sh makes secrets; the router reads them when it starts)"
+        )
     return text
 
 

@@ -18,7 +18,8 @@ from ocs.connection import CallTimeout, Connection, ConnectionStatus, NotConnect
 from ocs.runner import Service, run_service
 from sisock import uris
 from sisock.errors import BadNodeName
-from sisock.settings import add_router_arguments, router_url, run_main
+from sisock.router_access import add_access_arguments, tls_router
+from sisock.settings import run_main
 
 __all__ = ["Hub", "NodeEntry", "NodeList", "main"]
 
@@ -230,13 +231,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="sisock-hub", description="Keep the list of the live monitor's data nodes."
     )
-    add_router_arguments(parser)
+    add_access_arguments(parser)
     args = parser.parse_args(argv)
 
     def run() -> int:
+        access = tls_router(args)
+
         from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
-        connection = Connection(reactor, router_url(args), args.realm, name="sisock-hub")
+        connection = access.connection(reactor, name="sisock-hub")
         Hub(connection, reactor)
         return run_service(reactor, _HubService(connection))
 

@@ -1,12 +1,18 @@
 """What of a connection needs no router; the rest is in tests/integration/test_connection.py."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.certificates import Issued
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
 from ocs.connection import Connection, NotConnected, RouterUrlError
+from ocs.credentials import Credentials
+from ocs.router_address import RouterAddress
+from ocs.router_link import RouterLink
+from ocs.tls_trust import TrustError
 
 
 def connection(reactor: Any = None, url: str = "ws://127.0.0.1:8001/ws") -> Connection:
@@ -36,6 +42,36 @@ def test_addresses_that_are_none(url: str) -> None:
 @pytest.mark.parametrize("url", ["ws://host/ws", "ws://[::1]:8001/ws", "ws://10.0.0.1:1/"])
 def test_addresses(url: str) -> None:
     assert connection(url=url).url == url
+
+
+def test_tls_needs_a_secret_and_somebody_to_trust(tmp_path: Path) -> None:
+    ca = tmp_path / "ca_cert.pem"
+    ca.write_bytes(Issued.make("a CA", authority=True).pem)
+    reactor, who = MemoryReactorClock(), Credentials("server", "s3cret")
+    safe, plain = "wss://sisock_crossbar:8080/ws", "ws://sisock_crossbar:8001/ws"
+
+    def connect(url: str, **more: Any) -> Connection:
+        return Connection(reactor, url, "realm", name="test", **more)
+
+    assert connect(safe, credentials=who, trust=ca).url == safe
+    with pytest.raises(RouterUrlError, match=r"needs credentials .* and a file of trusted"):
+        connect(safe)
+    with pytest.raises(RouterUrlError, match=r"needs a file of trusted.*setup-tls\.sh"):
+        connect(safe, credentials=who)
+    with pytest.raises(RouterUrlError, match="needs credentials"):
+        connect(safe, trust=ca)
+    for more in ({"credentials": who}, {"trust": ca}):
+        with pytest.raises(RouterUrlError, match="is not encrypted"):
+            connect(plain, **more)
+    with pytest.raises(TrustError, match=r"cannot read the certificates in .*nowhere"):
+        connect(safe, credentials=who, trust=tmp_path / "nowhere")
+    ca.write_text("no certificate")
+    with pytest.raises(TrustError, match="holds no certificate"):
+        connect(safe, credentials=who, trust=ca)
+
+
+def test_a_secret_is_never_shown() -> None:
+    assert "s3cret" not in f"{Credentials('server', 's3cret')} {Credentials('server', 's3cret')!r}"
 
 
 def test_before_the_start() -> None:
@@ -96,11 +132,25 @@ class Details:
     realm = session = authid = authrole = authmethod = authprovider = "x"
 
 
-def test_subscriptions_may_come_and_go_while_the_router_answers() -> None:
-    link = connection()
-    session = FakeSession()
+class FakeProtocol:
+    def __init__(self) -> None:
+        self.is_closed: Deferred[None] = Deferred()
+
+
+def test_subscriptions_may_come_and_go_while_the_router_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reactor = MemoryReactorClock()
+    link = connection(reactor)
+    session: Any = FakeSession()
+    protocol = FakeProtocol()
+
+    async def opened(_: Any, address: RouterAddress, __: str) -> RouterLink:
+        return RouterLink(reactor, address, session, protocol)
+
+    monkeypatch.setattr(RouterLink, "open", opened)
     first, second, third = (link.subscribe(topic, print) for topic in ("t.1", "t.2", "t.3"))
-    joining = Deferred.fromCoroutine(link._join(session))  # type: ignore[arg-type]
+    link.start()
     session.joined.callback(Details())
     assert [topic for topic, _ in session.waiting] == ["t.1"]
     first.cancel()
@@ -111,14 +161,18 @@ def test_subscriptions_may_come_and_go_while_the_router_answers() -> None:
     session.answer()
     session.answer()
     third.cancel()
+    assert link.status.state == "connecting"
     session.answer()
     assert session.topics == ["t.2", "t.4"]
-    assert joining.called
     assert link.status.state == "connected"
     link.subscribe("t.5", print)
     session.answer()
     second.cancel()
     assert session.topics == ["t.4", "t.5"]
+    protocol.is_closed.callback(None)
+    assert (link.status.state, link.session_id) == ("connecting", None)
+    Deferred.fromCoroutine(link.stop())
+    assert link.status.state == "stopped"
 
 
 def test_a_listener_that_fails_costs_nothing() -> None:

@@ -26,10 +26,10 @@ def test_it_takes_what_our_programs_send() -> None:
     assert {"msgpack", "cbor", "json"} <= set(websocket["serializers"])
 
 
-def test_the_http_caller_cannot_register() -> None:
+def test_the_http_caller_may_use_agents_and_see_the_hubs_list_but_not_register() -> None:
     roles = router_config(address_root="lab")["workers"][0]["realms"][0]["roles"]
     (controller,) = [role for role in roles if role["name"] == "iocs_controller"]
-    (permission,) = controller["permissions"]
+    permission, hub_list = controller["permissions"]
     assert permission["uri"] == "lab."
     assert permission["allow"] == {
         "call": True,
@@ -37,3 +37,7 @@ def test_the_http_caller_cannot_register() -> None:
         "publish": True,
         "subscribe": True,
     }
+    assert hub_list["uri"] == "org.simonsobservatory.consumer.get_data_node"
+    assert hub_list["match"] == "exact"
+    assert not hub_list["allow"]["register"]
+    assert not hub_list["allow"]["publish"]
