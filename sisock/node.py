@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import attrs
+import numpy as np
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.threads import deferToThread
@@ -22,7 +23,7 @@ from sisock import uris
 from sisock.errors import BadArgument
 from sisock.messages import encode_data, encode_fields, sample_count, size_estimate
 from sisock.series import Block, TimeSeries
-from sisock.thinning import denser_than, thin_by_width
+from sisock.thinning import Buckets, denser_than
 from sisock.times import resolve_interval
 
 __all__ = ["Allowance", "DataNodeServer", "answer_data", "answer_fields"]
@@ -96,14 +97,22 @@ def answer_data(
 def _strided(block: Block, min_stride: float) -> list[Block]:
     """Thin a block that is denser than ``min_stride`` seconds.
 
-    A bucket gives two samples, so its width is twice the stride.
+    Fields of one timeline keep the same samples, those that any of them needs: a caller that gives
+    only a stride may be upstream's, which looks up a field's times by the timeline declared for it.
+    A bucket gives two samples for each such field, so that many strides is its width.
     """
     if not denser_than(block.times, min_stride):
         return [block]
+    together: dict[str, list[str]] = {}
+    for field, timeline in block.timelines.items():
+        together.setdefault(timeline, []).append(field)
     thinned = []
-    for field, values in block.columns.items():
-        times, kept, final = thin_by_width(block.times, values, 2 * min_stride)
-        thinned.append(Block(times, {field: kept}, {field: block.timelines[field]}, final))
+    for timeline, fields in together.items():
+        buckets = Buckets.cut(block.times, 2 * len(fields) * min_stride)
+        kept = np.unique(np.concatenate([buckets.keep(block.columns[field]) for field in fields]))
+        columns = {field: block.columns[field][kept] for field in fields}
+        final = buckets.finalized_until
+        thinned.append(Block(block.times[kept], columns, dict.fromkeys(fields, timeline), final))
     return thinned
 
 
