@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from sisock.http.queries import Target
 from sisock.series import Column, FieldType, FloatArray
 
-__all__ = ["NO_SAMPLES", "Series", "TargetAnswer", "milliseconds", "query_answer", "to_json"]
+__all__ = [
+    "NO_SAMPLES",
+    "Series",
+    "Table",
+    "TargetAnswer",
+    "milliseconds",
+    "plottable",
+    "query_answer",
+    "to_json",
+]
 
 NO_SAMPLES: FloatArray = np.empty(0)
 
@@ -35,12 +44,26 @@ class Series:
     failed: bool = False
 
 
+@attrs.frozen
+class Table:
+    """A table of the bridge's own.
+
+    Attributes:
+        columns: Heading and type (``time``, ``number``, ``string``) of each.
+        rows: Their cells, times in Unix milliseconds.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    rows: list[list[Any]]
+
+
 @attrs.frozen(eq=False)
 class TargetAnswer:
-    """What was found for one target of a query."""
+    """What was found for one target of a query: series, or a table of the bridge's own."""
 
     target: Target
-    series: tuple[Series, ...]
+    series: tuple[Series, ...] = ()
+    table: Table | None = None
 
 
 def to_json(value: object) -> bytes:
@@ -58,32 +81,49 @@ def milliseconds(times: FloatArray) -> FloatArray:
 
 def query_answer(answers: Sequence[TargetAnswer]) -> list[dict[str, Any]]:
     """Return the answer to ``/query``, in the order of its targets."""
-    return [
-        _table(answer.target, series) if answer.target.table else _timeserie(answer.target, series)
-        for answer in answers
-        for series in answer.series
-    ]
+    return [part for answer in answers for part in _answer(answer)]
 
 
-def _timeserie(target: Target, series: Series) -> dict[str, Any]:
-    values = series.values.astype(np.int64) if series.values.dtype == np.bool_ else series.values
+def plottable(values: Column) -> Column:
+    """Return values as a plot takes them: true and false as 1 and 0."""
+    return values.astype(np.int64) if values.dtype == np.bool_ else values
+
+
+def _answer(answer: TargetAnswer) -> list[dict[str, Any]]:
+    target = answer.target
+    if answer.table is not None:
+        return [
+            {
+                "type": "table",
+                **({} if target.ref_id is None else {"refId": target.ref_id}),
+                "columns": [{"text": text, "type": kind} for text, kind in answer.table.columns],
+                "rows": answer.table.rows,
+            }
+        ]
+    alias = target.alias if len(answer.series) == 1 else None
+    shape = _table if target.table else _timeserie
+    return [shape(target, series, alias or series.name) for series in answer.series]
+
+
+def _timeserie(target: Target, series: Series, name: str) -> dict[str, Any]:
+    values = plottable(series.values)
     points: NDArray[np.float64] | list[list[Any]]
     if values.dtype == np.float64:
         points = np.column_stack((values, milliseconds(series.times)))
     else:
         pairs = zip(values.tolist(), milliseconds(series.times).tolist(), strict=True)
         points = [[value, time] for value, time in pairs]
-    return {"target": series.name, **_common(target, series), "datapoints": points}
+    return {"target": name, **_common(target, series), "datapoints": points}
 
 
-def _table(target: Target, series: Series) -> dict[str, Any]:
+def _table(target: Target, series: Series, name: str) -> dict[str, Any]:
     times = milliseconds(series.times).tolist()
     return {
         "type": "table",
         **_common(target, series),
         "columns": [
             {"text": "Time", "type": "time"},
-            {"text": series.name, "type": _column_type(series.values)},
+            {"text": name, "type": _column_type(series.values)},
         ],
         "rows": [list(row) for row in zip(times, series.values.tolist(), strict=True)],
     }

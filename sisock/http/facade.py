@@ -11,6 +11,7 @@ from ocs.connection import ConnectionStatus
 from sisock.errors import SisockError
 from sisock.http.answers import Series
 from sisock.http.directory import FieldEntry, NodeView
+from sisock.http.events import NodeEvent
 from sisock.http.monitor import Monitor, Window
 
 __all__ = ["MonitorFacade", "ThreadedMonitor", "Unavailable"]
@@ -52,6 +53,10 @@ class MonitorFacade(Protocol):
 
     def latest(self) -> list[Series]:
         """Return the newest sample of every field."""
+        ...
+
+    def events(self) -> list[NodeEvent]:
+        """Return when nodes came and went, oldest first."""
         ...
 
 
@@ -115,6 +120,14 @@ class ThreadedMonitor:
             # A node is announced with an empty cache: what it has by now must be learnt first.
             await self._monitor.refresh(LISTING_AGE_S)
             return await self._monitor.latest()
+
+        return self._run(ask)
+
+    def events(self) -> list[NodeEvent]:
+        """See `MonitorFacade`."""
+
+        async def ask() -> list[NodeEvent]:
+            return self._monitor.events.all()
 
         return self._run(ask)
 

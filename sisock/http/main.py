@@ -7,11 +7,13 @@ from twisted.logger import Logger
 
 from ocs.connection import Connection
 from ocs.runner import Service, run_service
+from sisock.http.access import read_token
 from sisock.http.app import create_app
 from sisock.http.facade import ThreadedMonitor
 from sisock.http.monitor import Monitor
 from sisock.http.server import HttpServer
-from sisock.settings import add_router_arguments, add_setting, port_number, router_url, run_main
+from sisock.router_access import add_access_arguments, tls_router
+from sisock.settings import add_setting, port_number, run_main
 
 __all__ = ["main", "make_parser"]
 
@@ -55,9 +57,10 @@ def make_parser(environ: Mapping[str, str] | None = None) -> argparse.ArgumentPa
         ("--host", "HOST", "127.0.0.1", "address to listen on; 0.0.0.0 opens it to the network"),
         ("--port", "PORT", "5000", "TCP port to listen on"),
         ("--cors-origin", "CORS_ORIGIN", None, "origin whose pages may ask directly, or *"),
+        ("--token-file", "HTTP_TOKEN_FILE", None, "file with the token that clients must send"),
     ):
         add_setting(parser, flag, variable, default=default, what=what, environ=environ)
-    add_router_arguments(parser, environ)
+    add_access_arguments(parser, environ, role="consumer")
     return parser
 
 
@@ -67,13 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         port = port_number(args.port, "PORT")
-        url = router_url(args)
+        token = read_token(args.token_file)
+        access = tls_router(args)
 
         from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
-        connection = Connection(reactor, url, args.realm, name="sisock-http")
+        connection = access.connection(reactor, name="sisock-http")
         monitor = ThreadedMonitor(Monitor(connection, reactor), reactor)
-        server = HttpServer(reactor, create_app(monitor, cors_origin=args.cors_origin))
+        app = create_app(monitor, cors_origin=args.cors_origin, token=token)
+        server = HttpServer(reactor, app)
         number = server.listen(args.host, port)
         log.info("listening on http://{host}:{port}/", host=args.host, port=number)
         return run_service(reactor, Bridge(connection, monitor, server))

@@ -18,6 +18,7 @@ from sisock import uris
 from sisock.errors import BadNodeName, SisockError
 from sisock.http.answers import Series
 from sisock.http.directory import NodeDirectory, NodeView, event_entry
+from sisock.http.events import EventLog
 from sisock.messages import DataAnswer, decode_data, decode_fields
 from sisock.thinning import thin
 
@@ -74,7 +75,8 @@ class Monitor:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.directory = NodeDirectory(on_change=_log_change)
+        self.events = EventLog()
+        self.directory = NodeDirectory(on_change=self._node_changed)
         self._connection = connection
         self._reactor = reactor
         self._clock = clock
@@ -140,6 +142,13 @@ class Monitor:
     def _status_changed(self, status: ConnectionStatus) -> None:
         if status.state != "connected":
             self.directory.all_vanished("there is no connection to the router", self._clock())
+
+    def _node_changed(self, node: NodeView) -> None:
+        self.events.note(node)
+        if node.connected:
+            log.info("node {name} is there", name=node.name)
+        else:
+            log.warn("node {name} is away: {why}", name=node.name, why=node.reason)
 
     # What they offer.
 
@@ -333,13 +342,6 @@ async def _together(coroutines: Iterable[Any]) -> list[Any]:
     """Run coroutines at the same time and return their results in order."""
     running = [Deferred.fromCoroutine(coroutine) for coroutine in coroutines]
     return list(await gatherResults(running, consumeErrors=True))
-
-
-def _log_change(node: NodeView) -> None:
-    if node.connected:
-        log.info("node {name} is there", name=node.name)
-    else:
-        log.warn("node {name} is away: {why}", name=node.name, why=node.reason)
 
 
 def _failed(node: str, field: str, why: str) -> Series:

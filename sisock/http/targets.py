@@ -8,7 +8,7 @@ import attrs
 from sisock.http.patterns import PatternError, glob_to_pattern, matching
 from sisock.uris import split_name
 
-__all__ = ["MAX_SERIES", "Expansion", "expand"]
+__all__ = ["MAX_SERIES", "Expansion", "expand", "select"]
 
 MAX_SERIES = 500
 """Most fields that one target may stand for."""
@@ -37,8 +37,9 @@ def expand(target: str, known_names: Collection[str]) -> Expansion:
     """Return the fields a target means.
 
     In turn: the exact name; the name with backslashes taken away, as Grafana escapes what comes
-    from a variable; each alternative of ``(p|q)``; names that match as a pattern or a glob. A
-    plain name that is not known is kept: its node may know it.
+    from a variable; each alternative of ``(p|q)`` (SimpleJson's form of several values) or
+    ``{p,q}`` (Infinity's); names that match as a pattern or a glob. A plain name that is not
+    known is kept: its node may know it.
 
     Args:
         target: As it came.
@@ -52,23 +53,44 @@ def expand(target: str, known_names: Collection[str]) -> Expansion:
         names = [_plain(part, known_names) for part in alternatives]
         if all(name is not None for name in names):
             return _of_names([name for name in names if name is not None], known_names)
+    found, trouble = _matching(target, known_names)
+    if found:
+        return _limited(found, known=True)
+    return Expansion((), known=False, trouble=trouble or f"no field matches {target!r}")
+
+
+def select(wanted: str, names: Collection[str]) -> list[str]:
+    """Return those of ``names`` that ``wanted`` means: a name, ``{p,q}``, a pattern or a glob."""
+    for parts in ([wanted], _alternatives(wanted) or []):
+        plain = [part for part in dict.fromkeys(map(_unescaped, parts)) if part in names]
+        if plain:
+            return plain
+    return _matching(wanted, names)[0]
+
+
+def _matching(text: str, names: Collection[str]) -> tuple[list[str], str]:
+    """Return the names that match a pattern or a glob; or none, and what is wrong with it."""
     trouble = ""
-    for pattern in (target, glob_to_pattern(target)):
+    for pattern in (text, glob_to_pattern(text)):
         try:
-            found = matching(pattern, known_names)
+            found = matching(pattern, names)
         except PatternError as error:
             trouble = str(error)
             continue
         if found:
-            return _limited(found, known=True)
-    return Expansion((), known=False, trouble=trouble or f"no field matches {target!r}")
+            return found, ""
+    return [], trouble
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(r"\1", text)
 
 
 def _plain(text: str, known_names: Collection[str]) -> str | None:
     """Return the name ``text`` spells, or None if it is a pattern or no name at all."""
     if text in known_names:
         return text
-    unescaped = _ESCAPE.sub(r"\1", text)
+    unescaped = _unescaped(text)
     if unescaped in known_names:
         return unescaped
     if _SPECIAL.search(text) or split_name(unescaped) is None:
@@ -89,16 +111,24 @@ def _limited(names: list[str], *, known: bool) -> Expansion:
 
 
 def _alternatives(target: str) -> list[str] | None:
-    """Split ``a(p|q)b`` into ``apb`` and ``aqb``; None if it is not of that form."""
-    begin = _find(target, "(", 0)
+    """Split ``a(p|q)b`` or ``a{p,q}b`` into ``apb`` and ``aqb``; None if it is of neither form."""
+    for opening, bar, closing in ("(|)", "{,}"):
+        found = _split(target, opening, bar, closing)
+        if found is not None:
+            return found
+    return None
+
+
+def _split(target: str, opening: str, separator: str, closing: str) -> list[str] | None:
+    begin = _find(target, opening, 0)
     if begin is None:
         return None
-    end = _find(target, ")", begin + 1)
-    if end is None or _find(target, "(", begin + 1) is not None:
+    end = _find(target, closing, begin + 1)
+    if end is None or _find(target, opening, begin + 1) is not None:
         return None
     parts = []
     at = begin + 1
-    while (bar := _find(target, "|", at)) is not None and bar < end:
+    while (bar := _find(target, separator, at)) is not None and bar < end:
         parts.append(target[at:bar])
         at = bar + 1
     parts.append(target[at:end])

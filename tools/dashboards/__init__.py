@@ -1,0 +1,1 @@
+"""The description of the dashboards, and how each Grafana wants them written."""
