@@ -71,7 +71,9 @@ def test_a_clock_that_is_set_does_not_stop_the_loop(clock: Time, step: float) ->
 
 def test_quantized_beats_fall_on_the_grid(clock: Time) -> None:
     clock.now += 0.123
-    times = beats(Pacemaker(4, quantize=True, clock=clock, pause=clock.sleep), clock, 20, work_s=0.01)
+    times = beats(
+        Pacemaker(4, quantize=True, clock=clock, pause=clock.sleep), clock, 20, work_s=0.01
+    )
     assert [round(t * 4) / 4 for t in times[1:]] == pytest.approx(times[1:], abs=0.002)
     assert times[2:] == pytest.approx([t + 0.25 for t in times[1:-1]], abs=0.002)
 
