@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ocs.errors import OcsError
 
-__all__ = ["ParamError", "ParamHandler", "check_params", "param"]
+__all__ = ["ParamError", "ParamHandler", "check_params", "declared_params", "param"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -161,6 +161,12 @@ def param(key: str, **kwargs: Any) -> Callable[[F], F]:
     return declare
 
 
+def declared_params(func: Callable[..., Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the parameters that `func` declares, in order: names and keywords of `param`."""
+    rules: list[tuple[str, Mapping[str, Any]]] = getattr(func, _RULES, [])
+    return {key: rule for key, rule in rules if not key.startswith("_")}
+
+
 def check_params(func: Callable[..., Any], params: Mapping[str, Any] | None) -> Any:
     """Check `params` against what `func` declares.
 
@@ -174,7 +180,7 @@ def check_params(func: Callable[..., Any], params: Mapping[str, Any] | None) -> 
     if rules is None:
         return params
     names = {key for key, _ in rules}
-    declared = [(key, rule) for key, rule in rules if not key.startswith("_")]
+    declared = declared_params(func).items()
     # Clients without parameters send null, {} or, some, an empty list.
     handler = ParamHandler(params or {})
     return handler.batch(declared, check_for_strays="_no_check_strays" not in names)

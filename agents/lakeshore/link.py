@@ -6,11 +6,10 @@ connection on which anything went wrong is dropped, because a late answer on it 
 the next one; the next question opens a new one.
 """
 
-import selectors
+import select
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 import attrs
@@ -31,8 +30,8 @@ from agents.lakeshore.transports import (
     Connector,
     Stream,
     check,
-    is_ready,
-    wait_until_ready,
+    readiness,
+    wait_until,
     why,
 )
 from ocs.ocs_twisted import TimeoutLock
@@ -82,6 +81,8 @@ class Manners:
         command_pause_s: silence after a command.
         query_pause_s: silence after an answer.
         first_tries: how often the first question on a new connection is asked.
+        end_of_answer_s: silence that ends an answer without a line end, for emulators that send
+            none; None for instruments. No longer in force once a line end has come.
     """
 
     name: str
@@ -90,6 +91,11 @@ class Manners:
     command_pause_s: float = 0.05
     query_pause_s: float = 0.0
     first_tries: int = 1
+    end_of_answer_s: float | None = None
+
+
+def _never(_timeout_s: float) -> bool:
+    return False
 
 
 @attrs.frozen
@@ -133,7 +139,9 @@ class InstrumentLink:
         self._clock = clock
         self._lock = TimeoutLock()
         self._stream: Stream | None = None
+        self._readable: Callable[[float], bool] = _never
         self._framer = LineFramer()
+        self._ends_lines = False
         self._identity: Identity | None = None
         self._quiet_until = 0.0
         self._latency = CommandLatency()
@@ -171,8 +179,7 @@ class InstrumentLink:
             WrongInstrument: another unit than the expected one answers.
             Cancelled: ``cancel`` was set.
         """
-        with self._exchange(cancel) as stream:
-            return self._ask(stream, query, cancel)
+        return self._exchange(lambda stream: self._ask(stream, query, cancel), cancel)
 
     def tell(self, command: Command, cancel: threading.Event | None = None) -> None:
         """Send a command. A unit never confirms one: see `change`.
@@ -183,9 +190,8 @@ class InstrumentLink:
             Cancelled: ``cancel`` was set.
         """
         began = self._clock()
-        with self._exchange(cancel) as stream:
-            self._tell(stream, command)
-            self._count_command(began)
+        self._exchange(lambda stream: self._tell(stream, command), cancel)
+        self._count_command(began)
 
     def change(
         self, command: Command, readback: Query[T], cancel: threading.Event | None = None
@@ -198,27 +204,29 @@ class InstrumentLink:
             As `ask`.
         """
         began = self._clock()
-        with self._exchange(cancel) as stream:
+
+        def tell_and_ask(stream: Stream) -> T:
             self._tell(stream, command)
             self._wait_until_quiet(cancel)
-            answer = self._ask(stream, readback, cancel)
-            self._count_command(began)
-            return answer
+            return self._ask(stream, readback, cancel)
+
+        answer = self._exchange(tell_and_ask, cancel)
+        self._count_command(began)
+        return answer
 
     def close(self) -> None:
         """Drop the connection, if there is one. The next question makes a new one."""
         with self._lock.acquire_timeout(-1, job="close"):
             self._drop()
 
-    @contextmanager
-    def _exchange(self, cancel: threading.Event | None) -> Iterator[Stream]:
-        """Hold the connection for one exchange; drop it if the exchange fails."""
+    def _exchange(self, talk: Callable[[Stream], T], cancel: threading.Event | None) -> T:
+        """Hold the connection while we talk; drop it if that fails."""
         check(cancel)
         while not self._lock.acquire(timeout=SLICE_S, job="exchange"):
             check(cancel)
         try:
             self._wait_until_quiet(cancel)
-            yield self._connection(cancel)
+            return talk(self._connection(cancel))
         except OSError as error:
             self._drop()
             raise InstrumentUnavailable(
@@ -239,19 +247,21 @@ class InstrumentLink:
             check(cancel)
 
     def _connection(self, cancel: threading.Event | None) -> Stream:
-        if self._stream is not None and not self._in_step(self._stream):
+        if self._stream is not None and not self._in_step():
             self._log.info("Connection to {address} is made anew.", address=self.address)
             self._drop()
         if self._stream is None:
             # Kept at once, so that whatever happens next is followed by a drop.
             self._stream = self._connector.open(cancel)
+            self._readable = readiness(self._stream, select.POLLIN)
             self._framer = LineFramer()
+            self._ends_lines = False
             self._identify(self._stream, cancel)
         return self._stream
 
-    def _in_step(self, stream: Stream) -> bool:
+    def _in_step(self) -> bool:
         """Tell whether nothing has arrived that nobody asked for, an end of file included."""
-        return not self._framer.pending_bytes and not is_ready(stream, selectors.EVENT_READ, 0)
+        return not self._framer.pending_bytes and not self._readable(0)
 
     def _identify(self, stream: Stream, cancel: threading.Event | None) -> None:
         for remaining in reversed(range(self._manners.first_tries)):
@@ -269,17 +279,27 @@ class InstrumentLink:
         self._send(stream, query.encode())
         deadline = self._clock() + self._manners.reply_timeout_s
         while True:
-            wait_until_ready(stream, selectors.EVENT_READ, deadline, self._clock, cancel)
+            wait_until(self._readable, deadline, self._clock, cancel)
             data = stream.recv(4096)
             if not data:
                 raise ConnectionResetError("it closed the connection")
             lines = self._framer.feed(data)
+            self._ends_lines = self._ends_lines or bool(lines)
+            if not lines and self._ends_unmarked():
+                lines = [self._framer.end_line()]
             if lines:
                 break
         self._quiet_until = self._clock() + self._manners.query_pause_s
         if len(lines) > 1 or self._framer.pending_bytes:
             raise BadReply(f"{query.text} was answered with more than one line.")
         return query.decode(lines[0])
+
+    def _ends_unmarked(self) -> bool:
+        silence_s = self._manners.end_of_answer_s
+        if silence_s is None or self._ends_lines:
+            # Half an answer of one that ends its lines is no answer.
+            return False
+        return not self._readable(silence_s)
 
     def _tell(self, stream: Stream, command: Command) -> None:
         self._send(stream, command.encode())

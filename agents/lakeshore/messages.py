@@ -43,7 +43,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=IntEnum)
 
 _INTEGER = re.compile(r"\d{1,3}", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:E[+-]?\d{1,2})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20})(?:[Ee][+-]?\d{1,2})?", re.ASCII)
 _PRINTABLE = re.compile(r"[\x20-\x7e]*", re.ASCII)
 
 
@@ -89,6 +89,11 @@ class LineFramer:
             self._buffer = b""
             raise BadReply(f"A line of more than {self._limit} bytes arrived.")
         return lines
+
+    def end_line(self) -> bytes:
+        """Take what is held for a whole line, though its end has not come."""
+        line, self._buffer = self._buffer, b""
+        return line
 
 
 @attrs.frozen

@@ -2,9 +2,10 @@
 
 import random
 import threading
+from collections.abc import Mapping
+from typing import Protocol
 
 from agents.lakeshore.messages import BadReply
-from ocs.ocs_agent import OpSession
 
 __all__ = ["Backoff", "Outages"]
 
@@ -39,11 +40,24 @@ class Backoff:
         self._ceiling_s = self._first_s
 
 
+class Audience(Protocol):
+    """Who hears of outages; an `OpSession` does."""
+
+    degraded: bool
+
+    def add_message(self, text: str, /) -> None:
+        """Add a message for clients and the log."""
+        ...
+
+
 class Outages:
     """Keeps an operation's `degraded` and messages in step with its instrument.
 
+    There may be several troubles at once: the connection's own, and any number of others
+    (`report`). The operation is degraded as long as there is one.
+
     Args:
-        session: the operation's session.
+        session: the operation's session, or a part of it.
         address: where the instrument is.
         name: what people call it, as ``Lake Shore 372``.
         stop: ends a wait when set.
@@ -52,7 +66,7 @@ class Outages:
 
     def __init__(
         self,
-        session: OpSession,
+        session: Audience,
         address: str,
         name: str,
         stop: threading.Event,
@@ -64,9 +78,16 @@ class Outages:
         self._stop = stop
         self._backoff = backoff or Backoff()
         self._trouble: str | None = None
+        self._others: dict[str, str] = {}
         self._bad_in_a_row = 0
         self.bad_replies = 0
         """How many replies made no sense since the start."""
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong now, in sentences."""
+        connection = [] if self._trouble is None else [self._trouble]
+        return [*connection, *self._others.values()]
 
     def on_answer(self) -> None:
         """Note that the instrument has answered as it should."""
@@ -74,8 +95,27 @@ class Outages:
         self._backoff.reset()
         if self._trouble is not None:
             self._trouble = None
-            self._session.degraded = False
             self._session.add_message("Connection re-established.")
+            self._show()
+
+    def report(self, troubles: Mapping[str, str]) -> None:
+        """Say what is wrong with an instrument that answers, and what is not any more.
+
+        Args:
+            troubles: all there are now, as sentences, by what they are about. Each is said when
+                it comes, and when it is no longer among them.
+        """
+        for key in [key for key in self._others if key not in troubles]:
+            self._session.add_message(f"Over: {self._others.pop(key)}")
+        for key, message in troubles.items():
+            if self._others.get(key) != message:
+                self._others[key] = message
+                self._session.add_message(message)
+        self._show()
+
+    def count_bad_reply(self) -> None:
+        """Note a reply to a question of minor importance that made no sense."""
+        self.bad_replies += 1
 
     def on_bad_reply(self, error: BadReply) -> bool:
         """Note a reply that made no sense; several in a row count as an outage.
@@ -97,6 +137,10 @@ class Outages:
         """Say what is wrong, once, and wait a while before the next try."""
         if message != self._trouble:
             self._trouble = message
-            self._session.degraded = True
+            # First what is shown: whoever reads the message finds it so.
+            self._show()
             self._session.add_message(f"{message} Trying again.")
         self._stop.wait(self._backoff.next_delay_s())
+
+    def _show(self) -> None:
+        self._session.degraded = self._trouble is not None or bool(self._others)

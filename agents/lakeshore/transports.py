@@ -4,9 +4,12 @@ A stream is anything with `fileno`, `send`, `recv` and `close` that does not blo
 opens one. Waiting is done here, in slices, so that another thread can end it.
 """
 
+import errno
+import math
 import os
-import selectors
+import select
 import socket
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +26,8 @@ __all__ = [
     "Stream",
     "TcpConnector",
     "check",
-    "wait_until_ready",
+    "readiness",
+    "wait_until",
     "why",
 ]
 
@@ -126,7 +130,7 @@ class TcpConnector:
         try:
             stream.connect(address)
         except BlockingIOError:
-            wait_until_ready(stream, selectors.EVENT_WRITE, deadline, self._clock, cancel)
+            wait_until(readiness(stream, select.POLLOUT), deadline, self._clock, cancel)
         code = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
@@ -145,10 +149,25 @@ class SerialConnector:
         self._baud = baud
 
     def open(self, cancel: threading.Event | None) -> Stream:  # noqa: ARG002 - it takes no time
-        """Open the port for this program alone, and discard what lies in it."""
+        """Open the port for this program alone, and discard what lies in it.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
         options: dict[str, Any] = {} if "://" in self.address else {"exclusive": True}
-        port = serial.serial_for_url(self.address, baudrate=self._baud, timeout=0, **options)
-        port.reset_input_buffer()
+        try:
+            port = serial.serial_for_url(self.address, baudrate=self._baud, timeout=0, **options)
+            port.reset_input_buffer()
+        except serial.SerialException as error:
+            if error.errno == errno.EAGAIN:
+                raise OSError(errno.EBUSY, "another program has the port open") from error
+            if error.errno is None:
+                raise
+            # Its own text says everything twice.
+            raise OSError(error.errno, os.strerror(error.errno)) from error
+        except termios.error as error:
+            # No OSError, though it comes from a device that has just gone.
+            raise OSError(*error.args) from error
         return _SerialStream(port)
 
 
@@ -165,27 +184,34 @@ class _SerialStream:
         return int(self._port.write(data) or 0)
 
     def recv(self, size: int) -> bytes:
-        return bytes(self._port.read(size))
+        try:
+            return bytes(self._port.read(size))
+        except serial.SerialException as error:
+            raise ConnectionResetError("the port is gone") from error
 
     def close(self) -> None:
         self._port.close()
 
 
-def is_ready(stream: Stream, event: int, timeout_s: float) -> bool:
-    """Tell whether a stream becomes readable or writable (a ``selectors`` event) in time."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, event)
-        return bool(selector.select(timeout_s))
+def readiness(stream: Stream, event: int) -> Callable[[float], bool]:
+    """Return what tells whether a stream becomes readable or writable within so many seconds.
+
+    Args:
+        stream: an open connection; of no use any more once it is closed.
+        event: ``select.POLLIN`` or ``select.POLLOUT``.
+    """
+    poller = select.poll()
+    poller.register(stream.fileno(), event)
+    return lambda timeout_s: bool(poller.poll(math.ceil(1000 * timeout_s)))
 
 
-def wait_until_ready(
-    stream: Stream,
-    event: int,
+def wait_until(
+    ready: Callable[[float], bool],
     deadline: float,
     clock: Callable[[], float],
     cancel: threading.Event | None,
 ) -> None:
-    """Wait until a stream is readable or writable.
+    """Wait until a stream is ready; see `readiness`.
 
     Raises:
         TimeoutError: the deadline has passed.
@@ -195,7 +221,7 @@ def wait_until_ready(
         remaining_s = deadline - clock()
         if remaining_s <= 0:
             raise TimeoutError("timed out")
-        if is_ready(stream, event, min(remaining_s, SLICE_S)):
+        if ready(min(remaining_s, SLICE_S)):
             return
         # Not sooner: an answer that is all but here is taken, as the unit has given it away.
         check(cancel)
@@ -223,4 +249,5 @@ def why(error: OSError) -> str:
     for kind, text in words:
         if isinstance(error, kind):
             return text
-    return str(error.strerror or error).lower()
+    text = str(error.strerror or error)
+    return text[:1].lower() + text[1:]

@@ -9,24 +9,31 @@ from typing import Any, TypeVar
 from twisted.logger import Logger
 
 import ocs
-from agents.lakeshore.link import Cancelled, InstrumentUnavailable, WrongInstrument
-from agents.lakeshore.messages import BadReply, Query, identify
-from agents.lakeshore.outage import Outages
-from agents.lakeshore372 import codec
-from agents.lakeshore372.acquisition import Sample, ScanReader, SettleBy
-from agents.lakeshore372.arguments import add_arguments, instrument_address, unsupported_options
+from agents.lakeshore.link import WrongInstrument
+from agents.lakeshore.messages import InstrumentError, Query, identify
+from agents.lakeshore372 import codec, limits
+from agents.lakeshore372.acq_process import FEED, AcqOptions, AcqProcess
+from agents.lakeshore372.arguments import (
+    acq_options,
+    add_arguments,
+    check_configfile,
+    instrument_address,
+    options_without_effect,
+)
+from agents.lakeshore372.curve_operations import CurveOperations
+from agents.lakeshore372.dialect import learn
 from agents.lakeshore372.driver import DEFAULT_PORT, Ls372Driver
-from agents.lakeshore372.input_tables import MEASUREMENT_CHANNELS
+from agents.lakeshore372.input_editor import InputEditor
+from agents.lakeshore372.input_operations import InputOperations
+from agents.lakeshore372.output_operations import OutputOperations
+from agents.lakeshore372.scan_operations import ScanOperations
+from agents.lakeshore372.settings_operations import SettingsOperations
 from ocs import ocs_agent, site_config
 from ocs.ocs_agent import OCSAgent, OpSession, param
-from ocs.ocs_twisted import Pacemaker
 
 __all__ = ["LS372_Agent", "main", "make_parser"]
 
 T = TypeVar("T")
-
-SAMPLE_RATE_HZ = 10
-"""As often as the unit makes a new reading."""
 
 FRAME_LENGTH_S = 60
 """Recorders write this feed once a minute. Upstream's 600 s keeps a whole ten minutes from files;
@@ -34,15 +41,16 @@ at 16 channels in turn a minute's frame is about 8 kB, big enough to be cheap.""
 
 
 class LS372_Agent:  # noqa: N801 - the name in use since 2019
-    """Read the temperatures and resistances of a Lake Shore 372.
+    """Read the temperatures and resistances of a Lake Shore 372, and set its inputs up.
 
     Args:
         agent: the OCS agent it lives in.
         name: serial number of the unit; any other is refused. None takes whichever answers.
         ip: address of the unit.
+        enable_control_chan: read the control input, too.
+        configfile: settings file to apply when the unit is first there.
         port: its TCP port.
-        dwell_time_delay: further wait after a channel change in seconds.
-        settle_by: how to tell when readings are fresh after a channel change.
+        options: how readings are taken.
         driver: speaks with the unit; None makes one from the above.
     """
 
@@ -52,30 +60,57 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
         name: str | None,
         ip: str,
         *,
+        enable_control_chan: bool = False,
+        configfile: str | None = None,
         port: int = DEFAULT_PORT,
-        dwell_time_delay: float = 0,
-        settle_by: SettleBy = SettleBy.PAUSE,
+        options: AcqOptions | None = None,
         driver: Ls372Driver | None = None,
     ) -> None:
         self.agent = agent
         self.log: Logger = agent.log
         self.driver = driver or Ls372Driver(ip, port, expected_serial=name)
-        self._dwell_time_delay = dwell_time_delay
-        self._settle_by = settle_by
-        self._summary: str | None = None
+        self.control_chan_enabled = enable_control_chan
+        self.channels_changed = threading.Event()
+        self._options = options or AcqOptions()
+        editor = InputEditor(self.driver, self.channels_changed.set)
+        self._settings = SettingsOperations(agent, self.driver, editor, configfile)
+        self._groups = (
+            self._settings,
+            InputOperations(agent, editor),
+            ScanOperations(agent, editor),
+            CurveOperations(agent, self.driver),
+        )
+        self._initialized = False
         self._initialising = threading.Lock()
         self._stop = threading.Event()
         agent.register_feed(
-            "temperatures",
-            record=True,
-            agg_params={"frame_length": FRAME_LENGTH_S},
-            buffer_time=1,
+            FEED, record=True, agg_params={"frame_length": FRAME_LENGTH_S}, buffer_time=1
         )
 
     @property
     def initialized(self) -> bool:
         """Whether the unit has been identified since the start."""
-        return self._summary is not None
+        return self._initialized
+
+    @property
+    def settings_trouble(self) -> str | None:
+        """Why the settings file is not in force; None if it is, or there is none."""
+        return self._settings.trouble
+
+    def register(self, mode: str = "idle", *, sample_heater: bool = False) -> None:
+        """Offer the operations to clients.
+
+        Args:
+            mode: what to start with: ``init``, ``acq``, anything else for nothing.
+            sample_heater: parameter of ``acq`` if that is started.
+        """
+        startup = {"sample_heater": sample_heater} if mode == "acq" else False
+        self.agent.register_task("init_lakeshore", self.init_lakeshore, startup=mode == "init")
+        self.agent.register_process("acq", self.acq, self.stop_acq, startup=startup)
+        self.agent.register_task("enable_control_chan", self.enable_control_chan)
+        self.agent.register_task("disable_control_chan", self.disable_control_chan)
+        for group in self._groups:
+            group.register()
 
     @param("auto_acquire", default=False, type=bool)
     @param("acq_params", default=None, type=dict)
@@ -86,40 +121,42 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
     ) -> tuple[bool, str]:
         """init_lakeshore(auto_acquire=False, acq_params=None, force=False, configfile=None)
 
-        **Task** - Connect to the unit, check its serial number and read its settings. Succeeds
-        at once if that was done before.
+        **Task** - Connect to the unit, check its serial number, read its settings, and apply the
+        settings file of the command line. Succeeds at once if that was done before.
 
         Args:
             auto_acquire (bool): Start the process ``acq`` afterwards.
             acq_params (dict): Parameters for it.
             force (bool): Do all again even if it was done before.
-            configfile (str): Not supported yet.
+            configfile (str): Apply this settings file; see `input_configfile`.
         """
-        if params["configfile"] is not None:
-            return False, "configfile is not supported yet; nothing was changed on the unit."
-        if self.initialized and not params["force"]:
-            message = "Lakeshore already initialized."
-        else:
-            try:
-                message = self._initialize(threading.Event())
-            except (InstrumentUnavailable, WrongInstrument, BadReply) as error:
-                return False, str(error)
+        configfile = params["configfile"]
+        sentences = ["Lakeshore already initialized."]
+        try:
+            if params["force"] or not self.initialized:
+                sentences = [self._initialize(threading.Event())]
+            if configfile is not None or self._settings.pending:
+                sentences.append(self._settings.apply(configfile))
+        except InstrumentError as error:
+            return False, str(error)
         if params["auto_acquire"]:
             code, answer, _ = self.agent.start("acq", params["acq_params"])
             acq = self.agent.sessions["acq"]
             if code != ocs.OK and (acq is None or acq.status == "done"):
-                return False, f"{message} But acq does not start: {answer}"
-        return True, message
+                return False, f"{' '.join(sentences)} But acq does not start: {answer}"
+        return True, " ".join(sentences)
 
     def _initialize(self, cancel: threading.Event) -> str:
         """Identify the unit, look at its settings and return a sentence about them."""
+
+        def ask(query: Query[T]) -> T:
+            return self.driver.ask(query, cancel)
+
         with self._initialising:
-            identity = self.driver.ask(identify(), cancel)
-            scan = self.driver.ask(codec.scan_state(), cancel)
-            settings = {
-                channel: self.driver.ask(codec.channel_settings(channel), cancel).inset
-                for channel in MEASUREMENT_CHANNELS
-            }
+            identity = ask(identify())
+            scan = ask(codec.scan_state())
+            dialect = self._options.dialect or learn(ask)
+            settings = dialect.scanner_settings(ask)
             enabled = [channel for channel in settings if settings[channel].enabled]
             bare = [channel for channel in enabled if not settings[channel].curve]
             summary = (
@@ -130,8 +167,30 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
             if bare:
                 listed = ", ".join(map(str, bare))
                 summary += f" Without a curve, so without temperatures: {listed}."
-            self._summary = summary
+            self._initialized = True
             return summary
+
+    @param("_")
+    def enable_control_chan(
+        self, _session: OpSession, _params: Mapping[str, Any]
+    ) -> tuple[bool, str]:
+        """enable_control_chan()
+
+        **Task** - Let ``acq`` read the control input, A, too.
+        """
+        self.control_chan_enabled = True
+        return True, "The control input is read by acq."
+
+    @param("_")
+    def disable_control_chan(
+        self, _session: OpSession, _params: Mapping[str, Any]
+    ) -> tuple[bool, str]:
+        """disable_control_chan()
+
+        **Task** - Let ``acq`` leave the control input, A, alone.
+        """
+        self.control_chan_enabled = False
+        return True, "The control input is not read by acq."
 
     @param("sample_heater", default=False, type=bool)
     @param("run_once", default=False, type=bool)
@@ -144,26 +203,37 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
         a second, until stopped. Without the unit it waits for it and goes on by itself.
 
         Args:
-            sample_heater (bool): Not supported yet.
+            sample_heater (bool): Publish the sample heater's output, too.
             run_once (bool): End after one reading.
 
         Notes:
             ``session.data``::
 
-                {"fields": {"Channel_05": {"T": 3.97, "R": 3590.1, "timestamp": 1795389673.5}},
-                 "bad_replies": 0}
+                {"fields": {"Channel_05": {"T": 3.97, "R": 3590.1, "timestamp": 1795389673.5},
+                            "control": {"T": 0.1, "R": 20131.0, "timestamp": 1795389673.5}},
+                 "bad_replies": 0,
+                 "commands": {"count": 3, "last_s": 0.06, "longest_s": 0.11},
+                 "troubles": []}
 
-            A reading that the unit flags is null there, and NaN in the feed.
+            A reading that the unit flags is null there, and NaN in the feed. ``commands`` says
+            how long operations had to wait for their turn and the unit; ``troubles`` are the
+            reasons for *degraded*, in sentences.
         """
-        if params["sample_heater"]:
-            return False, "sample_heater is not supported yet; start acq without it."
         stop = threading.Event()
         self._stop = stop
         # A stop that came before this line has set the status, but another event.
         if session.status == "stopping":
             stop.set()
+        run = AcqProcess(
+            self,
+            session,
+            stop,
+            self._options,
+            sample_heater=params["sample_heater"],
+            run_once=params["run_once"],
+        )
         try:
-            _Acquisition(self, session, stop, run_once=params["run_once"]).run()
+            run.run()
         except WrongInstrument as error:
             return False, str(error)
         return True, "Acquisition exited cleanly."
@@ -175,99 +245,16 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
         self._stop.set()
         return True, "Requested to stop taking data."
 
-    def make_reader(self, cancel: threading.Event) -> ScanReader:
-        """Return a reader of this unit's scanner that gives up when ``cancel`` is set."""
-
-        def ask(query: Query[T]) -> T:
-            return self.driver.ask(query, cancel)
-
-        return ScanReader(ask, settle_by=self._settle_by, extra_delay_s=self._dwell_time_delay)
-
     def ensure_initialized(self, session: OpSession, cancel: threading.Event) -> None:
-        """Initialize the unit if that has not been done.
+        """Initialize the unit, and apply the settings file, if that has not been done.
 
         Raises:
             BadReply, InstrumentUnavailable, WrongInstrument, Cancelled: as the driver does.
         """
         if not self.initialized:
             session.add_message(self._initialize(cancel))
-
-
-class _Acquisition:
-    """One run of ``acq``: read at the unit's pace, publish, keep clients informed."""
-
-    def __init__(
-        self, owner: LS372_Agent, session: OpSession, stop: threading.Event, *, run_once: bool
-    ) -> None:
-        self._owner = owner
-        self._session = session
-        self._stop = stop
-        self._run_once = run_once
-        self._reader = owner.make_reader(stop)
-        self._outages = Outages(session, owner.driver.address, owner.driver.name, stop)
-        self._fields: dict[str, dict[str, float]] = {}
-        self._tell_data()
-
-    def run(self) -> None:
-        """Read until stopped.
-
-        Raises:
-            WrongInstrument: another unit answers, and the right one never has.
-        """
-        pace = Pacemaker(SAMPLE_RATE_HZ, quantize=True)
-        published = False
-        while not (self._stop.is_set() or (published and self._run_once)):
-            pace.sleep()
-            try:
-                self._owner.ensure_initialized(self._session, self._stop)
-                sample = self._reader.step()
-            except Cancelled:
-                return
-            except BadReply as error:
-                self._owner.log.warn("Bad reading: {error}", error=str(error))
-                if self._outages.on_bad_reply(error):
-                    self._reader.forget()
-                self._tell_data()
-            except InstrumentUnavailable as error:
-                self._reader.forget()
-                self._outages.on_trouble(str(error))
-            except WrongInstrument as error:
-                if not self._owner.initialized:
-                    raise
-                self._reader.forget()
-                self._outages.on_trouble(str(error))
-            else:
-                self._outages.on_answer()
-                if sample is not None:
-                    self._publish(sample)
-                    published = True
-
-    def _publish(self, sample: Sample) -> None:
-        self._owner.agent.publish_to_feed(
-            "temperatures",
-            {
-                "block_name": sample.block_name,
-                "timestamp": sample.time_s,
-                "data": {
-                    f"{sample.stem}_T": sample.temperature_k,
-                    f"{sample.stem}_R": sample.resistance_ohm,
-                    f"{sample.stem}_status": int(sample.status),
-                },
-            },
-        )
-        self._fields[sample.stem] = {
-            "T": sample.temperature_k,
-            "R": sample.resistance_ohm,
-            "timestamp": sample.time_s,
-        }
-        self._tell_data()
-
-    def _tell_data(self) -> None:
-        # A new object each time: another thread may be reading the old one.
-        self._session.data = {
-            "fields": dict(self._fields),
-            "bad_replies": self._outages.bad_replies,
-        }
+        if self._settings.pending:
+            session.add_message(self._settings.apply_pending(cancel))
 
 
 def make_parser(parser: argparse.ArgumentParser | None = None) -> argparse.ArgumentParser:
@@ -285,22 +272,29 @@ def main(args: Sequence[str] | None = None) -> None:
     parser = make_parser()
     options = site_config.parse_args(agent_class="Lakeshore372Agent", parser=parser, args=args)
     address = instrument_address(options, parser)
+    check_configfile(options, parser)
     if options.serial_number:
         sys.stdout.write(f"I am in charge of device with serial number: {options.serial_number}\n")
         sys.stdout.flush()
     agent, runner = ocs_agent.init_site_agent(options)
-    for sentence in unsupported_options(options):
+    for sentence in options_without_effect(options):
         agent.log.warn("{sentence}", sentence=sentence)
     lakeshore = LS372_Agent(
         agent,
         options.serial_number,
         address.host,
-        port=address.port or DEFAULT_PORT,
-        dwell_time_delay=options.dwell_time_delay,
-        settle_by=options.settle_by,
+        enable_control_chan=options.enable_control_chan,
+        configfile=options.configfile,
+        options=acq_options(options),
+        driver=Ls372Driver(
+            address.host,
+            address.port or DEFAULT_PORT,
+            expected_serial=options.serial_number,
+            emulator=options.dialect == "emulator",
+        ),
     )
-    agent.register_task("init_lakeshore", lakeshore.init_lakeshore, startup=options.mode == "init")
-    agent.register_process("acq", lakeshore.acq, lakeshore.stop_acq, startup=options.mode == "acq")
+    lakeshore.register(options.mode, sample_heater=options.sample_heater)
+    OutputOperations(agent, lakeshore.driver, limits.from_args(options)).register()
     runner.run(agent, auto_reconnect=True)
 
 

@@ -12,31 +12,17 @@ While a channel settles no reading is asked for: the unit would repeat the previ
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Protocol, TypeVar
 
 import attrs
 
-from agents.lakeshore.messages import Query, combine
-from agents.lakeshore372 import codec
-from agents.lakeshore372.codec import ChannelSettings, Reading
-from agents.lakeshore372.input_tables import ReadingStatus, Settling
+from agents.lakeshore372 import codec, input_codec
+from agents.lakeshore372.dialect import Ask, ChannelSettings, Dialect, Reading, learn
+from agents.lakeshore372.input_tables import ReadingStatus, Settling, Units
+from agents.lakeshore372.watch import Freshness, ScanWatch
 
-__all__ = ["Ask", "Sample", "ScanReader", "SettleBy", "channel_stem"]
-
-T = TypeVar("T")
-
-_SAME_UPDATE_S = 0.15
-"""The unit makes a new reading every 0.1 s: an equal one that soon after is the same one."""
-
-
-class Ask(Protocol):
-    """How the reader asks the instrument; see `InstrumentLink.ask`."""
-
-    def __call__(self, query: Query[T], /) -> T:
-        """Return the answer to a query."""
-        ...
+__all__ = ["ControlReader", "ControlSample", "Sample", "ScanReader", "SettleBy", "channel_stem"]
 
 
 class SettleBy(Enum):
@@ -59,14 +45,31 @@ class Sample:
         block_name: the channel's name on the unit, as ``Channel 01``.
         stem: the name made fit for field names, as ``Channel_01``.
         temperature_k: NaN if the unit flags it or has no curve for the channel.
-        resistance_ohm: NaN if the unit flags it.
+        resistance_ohm: NaN if the unit flags it, or has none yet.
         status: what the unit says against the reading.
+        units: which of the two the channel prefers.
     """
 
     time_s: float
     channel: int
     block_name: str
     stem: str
+    temperature_k: float
+    resistance_ohm: float
+    status: ReadingStatus
+    units: Units
+
+    @property
+    def preferred(self) -> float:
+        """The reading in the channel's preferred units."""
+        return self.temperature_k if self.units is Units.KELVIN else self.resistance_ohm
+
+
+@attrs.frozen
+class ControlSample:
+    """One reading of the control input; attributes as in `Sample`."""
+
+    time_s: float
     temperature_k: float
     resistance_ohm: float
     status: ReadingStatus
@@ -119,6 +122,7 @@ class ScanReader:
         ask: asks the instrument.
         settle_by: how to tell when readings are fresh after a channel change.
         extra_delay_s: further wait after that; made shorter where it would use up the dwell.
+        dialect: what the unit understands; None finds out.
         clock: Unix time in seconds.
     """
 
@@ -128,21 +132,42 @@ class ScanReader:
         *,
         settle_by: SettleBy = SettleBy.PAUSE,
         extra_delay_s: float = 0.0,
+        dialect: Dialect | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._ask = ask
         self._settle_by = settle_by
         self._extra_delay_s = extra_delay_s
+        self._known_dialect = dialect
+        self._dialect = dialect or Dialect()
+        self._learnt = dialect is not None
         self._clock = clock
         self._arrival: _Arrival | None = None
         self._visit: _Visit | None = None
-        self._last: tuple[int, Reading, float] | None = None
+        self._freshness: dict[int, Freshness] = {}
+        self._scan_watch = ScanWatch()
+        self._overdue: codec.ScanState | None = None
         self._stem_owners: dict[str, int] = {}
 
+    @property
+    def dialect(self) -> Dialect:
+        """What the unit understands, as far as that is known."""
+        return self._dialect
+
+    def troubles(self) -> Mapping[str, str]:
+        """Say what is wrong with the scanner and its channels now, by what it is about."""
+        return {**self._scan_watch.troubles(), **_dead_channels(self._freshness)}
+
     def forget(self) -> None:
-        """Learn the scanner's state anew, as after an interruption of unknown length."""
+        """Learn the scanner's state anew, as after a change to a channel by somebody else."""
         self._arrival = None
         self._visit = None
+        self._scan_watch.forget()
+
+    def reconnect(self) -> None:
+        """Learn everything anew, as after an interruption: it may be another unit."""
+        self.forget()
+        self._learnt = self._known_dialect is not None
 
     def step(self) -> Sample | None:
         """Ask the instrument what there is now; return a reading if it is a new, fresh one.
@@ -151,6 +176,11 @@ class ScanReader:
             BadReply: an answer made no sense; the next step may be better.
             InstrumentUnavailable: no answer.
         """
+        if not self._learnt:
+            self._dialect = learn(self._ask)
+            self._learnt = True
+        if self._overdue is not None:
+            self._judge_scan(self._overdue)
         if self._visit is None:
             self._visit = self._enter(self._arrival or self._first_arrival())
         if not self._visit.settled:
@@ -168,11 +198,15 @@ class ScanReader:
     def _arrive(self, channel: int) -> None:
         ask_status = self._settle_by is SettleBy.STATUS
         self._arrival = _Arrival(channel, self._clock(), ask_status)
+        self._visit = None
+        for other, freshness in self._freshness.items():
+            if other != channel:
+                freshness.pass_over(channel)
 
     def _enter(self, arrival: _Arrival) -> _Visit:
         channel = arrival.channel
-        name = self._ask(codec.input_name(channel))
-        settings = self._ask(codec.channel_settings(channel))
+        name = self._ask(input_codec.input_name(channel))
+        settings = self._dialect.channel_settings(self._ask, channel)
         wait_s: float = settings.inset.pause_s
         if not arrival.ask_status:
             wait_s += self._delay_s(settings)
@@ -200,13 +234,14 @@ class ScanReader:
     def _settle(self, visit: _Visit) -> _Visit | None:
         """Look whether the visit's readings are fresh by now; None if it is over already."""
         if visit.ask_status:
-            state, scan = self._ask(combine(_pair, codec.settling(), codec.scan_state()))
+            state, scan = self._dialect.settled(self._ask)
         else:
             state, scan = Settling.HARDWARE, self._ask(codec.scan_state())
         if scan.channel != visit.channel:
             self._arrive(scan.channel)
             return None
         now = self._clock()
+        self._watch_scan(scan, visit, now)
         if state is Settling.VALID or now >= visit.fresh_at_s:
             delay_s = self._delay_s(visit.settings) if visit.ask_status else 0.0
             visit = attrs.evolve(
@@ -219,46 +254,112 @@ class ScanReader:
 
     def _read(self, visit: _Visit) -> Sample | None:
         asked_s = self._clock()
-        reading = self._ask(codec.reading(visit.channel))
+        reading = self._dialect.reading(self._ask, visit.channel)
         time_s = (asked_s + self._clock()) / 2
-        fresh = not self._is_repeat(visit.channel, reading, time_s)
-        if fresh:
-            self._last = visit.channel, reading, time_s
-        if reading.scan.channel != visit.channel:
+        left = reading.scan.channel != visit.channel
+        freshness = self._freshness.setdefault(visit.channel, Freshness())
+        fresh = freshness.take(
+            (reading.temperature_k, reading.resistance_ohm, reading.quadrature_ohm),
+            time_s,
+            flagged=bool(reading.status) and not left,
+            distinct=self._dialect.quadrature,
+            excited=visit.settings.intype.excitation_on,
+        )
+        if left:
             # What it said is still the last reading of the channel it has just left.
             self._arrive(reading.scan.channel)
-            self._visit = None
+        else:
+            self._watch_scan(reading.scan, visit, time_s)
         return _sample(visit, reading, time_s) if fresh else None
 
-    def _is_repeat(self, channel: int, reading: Reading, time_s: float) -> bool:
-        """Tell whether the unit has repeated itself for want of a newer reading.
+    def _watch_scan(self, scan: codec.ScanState, visit: _Visit, now: float) -> None:
+        if not scan.autoscan:
+            for channel, freshness in self._freshness.items():
+                if channel != scan.channel:
+                    freshness.excuse()
+        if self._scan_watch.overdue(scan, visit.settings.inset, now):
+            self._overdue = scan
 
-        Temperature and resistance alone would not do: with noise of a few digits two readings in
-        a thousand are equal. The quadrature, which is nearly all noise, decides. Flagged readings
-        are all alike: each is taken, that none seems to be missing.
+    def _judge_scan(self, scan: codec.ScanState) -> None:
+        # What the unit has been told may have changed since the scanner came to this channel.
+        settings = self._dialect.scanner_settings(self._ask)
+        self._scan_watch.judge(scan, settings, self._clock())
+        self._overdue = None
+
+
+class ControlReader:
+    """Return every reading of the control input once.
+
+    Args:
+        ask: asks the instrument.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, ask: Ask, *, clock: Callable[[], float] = time.time) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._freshness = Freshness()
+
+    def troubles(self) -> Mapping[str, str]:
+        """Say what is wrong with the control input now."""
+        return _dead_channels({"A": self._freshness})
+
+    def step(self, dialect: Dialect) -> ControlSample | None:
+        """Ask for the reading of the control input; return it if it is a new one.
+
+        Raises:
+            BadReply, InstrumentUnavailable: as the driver does.
         """
-        if self._last is None:
-            return False
-        last_channel, last, last_time_s = self._last
-        same = channel == last_channel and attrs.evolve(reading, scan=last.scan) == last
-        left = reading.scan.channel != channel
-        soon = time_s - last_time_s < _SAME_UPDATE_S and not reading.status
-        return same and (left or soon)
+        asked_s = self._clock()
+        reading = dialect.control_reading(self._ask)
+        time_s = (asked_s + self._clock()) / 2
+        fresh = self._freshness.take(
+            (reading.temperature_k, reading.resistance_ohm, None),
+            time_s,
+            flagged=bool(reading.status),
+            distinct=False,
+            excited=True,
+        )
+        if not fresh:
+            return None
+        return ControlSample(
+            time_s,
+            _kelvin(reading.status, reading.temperature_k),
+            _ohms(reading.status, reading.resistance_ohm),
+            reading.status,
+        )
 
 
-def _pair(state: Settling, scan: codec.ScanState) -> tuple[Settling, codec.ScanState]:
-    return state, scan
+def _dead_channels(channels: Mapping[int, Freshness] | Mapping[str, Freshness]) -> dict[str, str]:
+    return {
+        f"channel {channel}": (
+            f"Channel {channel} gives the same reading over and over: it is not published any "
+            "more. Check its sensor, wiring and excitation; if they are right, switch the unit off "
+            "and on."
+        )
+        for channel, freshness in channels.items()
+        if freshness.dead
+    }
 
 
 def _sample(visit: _Visit, reading: Reading, time_s: float) -> Sample:
-    # A unit without a curve for the channel says 0 K, which no sensor can.
-    no_temperature = reading.status.temperature_invalid or reading.temperature_k == 0.0
     return Sample(
         time_s=time_s,
         channel=visit.channel,
         block_name=visit.block_name,
         stem=visit.stem,
-        temperature_k=math.nan if no_temperature else reading.temperature_k,
-        resistance_ohm=(math.nan if reading.status.resistance_invalid else reading.resistance_ohm),
+        temperature_k=_kelvin(reading.status, reading.temperature_k),
+        resistance_ohm=_ohms(reading.status, reading.resistance_ohm),
         status=reading.status,
+        units=visit.settings.intype.units,
     )
+
+
+def _kelvin(status: ReadingStatus, kelvin: float) -> float:
+    # A unit without a curve for the channel says 0 K, which no sensor can.
+    return math.nan if status.temperature_invalid or kelvin == 0.0 else kelvin
+
+
+def _ohms(status: ReadingStatus, ohms: float) -> float:
+    # Six zeros are what the unit says before it has a reading; a short has noise.
+    return math.nan if status.resistance_invalid or ohms == 0.0 else ohms

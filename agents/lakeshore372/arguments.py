@@ -8,10 +8,22 @@ import argparse
 
 import attrs
 
+from agents.lakeshore372 import limits
+from agents.lakeshore372.acq_process import AcqOptions, Era
 from agents.lakeshore372.acquisition import SettleBy
+from agents.lakeshore372.dialect import EMULATOR
 from agents.lakeshore372.driver import DEFAULT_PORT
+from agents.lakeshore372.settings_file import SettingsError, find_settings, load_settings
 
-__all__ = ["Address", "add_arguments", "instrument_address", "unsupported_options"]
+__all__ = [
+    "Address",
+    "acq_options",
+    "add_arguments",
+    "check_configfile",
+    "instrument_address",
+    "options_without_effect",
+    "parse_address",
+]
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -39,7 +51,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _address(text: str) -> Address:
+def parse_address(text: str) -> Address:
+    """Read ``HOST`` or ``HOST:PORT``; an IPv6 address with a port is in square brackets.
+
+    Raises:
+        argparse.ArgumentTypeError: it is neither.
+    """
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         colon, port = rest[:1], rest[1:]
@@ -75,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--ip-address",
-        type=_address,
+        type=parse_address,
         required=True,
         metavar="HOST[:PORT]",
         help="address of the unit",
@@ -111,15 +128,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         const=True,
         default=False,
         metavar="{true,false}",
-        help="record the sample heater too: not supported yet",
+        help="publish the sample heater's output too (default: false)",
     )
     group.add_argument(
-        "--enable-control-chan",
-        action="store_true",
-        help="read the control input too: not supported yet",
+        "--enable-control-chan", action="store_true", help="read the control input, A, too"
     )
     group.add_argument(
-        "--configfile", metavar="FILE", help="channel settings to apply: not supported yet"
+        "--configfile",
+        metavar="FILE",
+        help="channel settings to apply on starting in the modes init and acq; a relative path is "
+        "meant from $OCS_CONFIG_DIR",
+    )
+    group.add_argument(
+        "--era",
+        choices=[era.value for era in Era],
+        default=Era.CURRENT.value,
+        help="2019: publish the field of that year, too: the channel's name, in its preferred "
+        "units (default: current)",
+    )
+    group.add_argument(
+        "--dialect",
+        choices=("instrument", "emulator"),
+        default="instrument",
+        help="emulator: it is upstream's emulator, which ends no line (default: instrument)",
     )
     group.add_argument(
         "--auto-acquire", action="store_true", help="accepted; it is what --mode acq does"
@@ -127,6 +158,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     group.add_argument(
         "--fake-data", type=int, default=0, help="accepted, without effect: run ls372-sim"
     )
+    limits.add_arguments(parser)
     return parser
 
 
@@ -138,18 +170,34 @@ def instrument_address(args: argparse.Namespace, parser: argparse.ArgumentParser
     return Address(given.host, given.port or args.port or DEFAULT_PORT)
 
 
-def unsupported_options(args: argparse.Namespace) -> list[str]:
-    """Return one sentence for each option given that has no effect yet."""
-    sentences = []
-    if args.sample_heater:
-        sentences.append("--sample-heater is not supported yet: the heater is not recorded.")
-    if args.enable_control_chan:
-        sentences.append("--enable-control-chan is not supported yet: input A is not read.")
-    if args.configfile:
-        sentences.append(
-            f"--configfile is not supported yet: {args.configfile} is not read, the unit keeps "
-            "its settings."
+def acq_options(args: argparse.Namespace) -> AcqOptions:
+    """Return how readings are to be taken."""
+    return AcqOptions(
+        settle_by=args.settle_by,
+        dwell_time_delay_s=args.dwell_time_delay,
+        dialect=EMULATOR if args.dialect == "emulator" else None,
+        era=Era(args.era),
+    )
+
+
+def check_configfile(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End the program if there is something wrong with the file of ``--configfile``."""
+    if args.configfile is None:
+        return
+    path = find_settings(args.configfile)
+    try:
+        units = load_settings(path)
+    except SettingsError as error:
+        parser.error(f"--configfile: {error}")
+    if args.serial_number not in {None, *units}:
+        parser.error(
+            f"--configfile: {path} has nothing for the unit with serial number "
+            f"{args.serial_number}, only for {', '.join(units)}"
         )
+
+
+def options_without_effect(args: argparse.Namespace) -> list[str]:
+    """Return one sentence for each option given that has no effect any more."""
     if args.fake_data:
-        sentences.append("--fake-data has no effect: run ls372-sim and give its address.")
-    return sentences
+        return ["--fake-data has no effect: run ls372-sim and give its address."]
+    return []

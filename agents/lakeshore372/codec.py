@@ -1,8 +1,8 @@
-"""What the 372 says on the wire: queries and commands out, typed replies in. No I/O.
+"""What the 372 says of its scanner and its readings: queries and commands out, replies in. No I/O.
 
-A `Query` is the text of a question together with the strict parser of its answer; more
-mnemonics are added as more functions that return one. `combine` joins several into one line, so
-that what they say belongs together: the unit answers a line of queries with one line.
+A `Query` is the text of a question together with the strict parser of its answer. The settings of
+inputs are in `input_codec`, the registers in `status_codec`, panel and interface in `panel_codec`,
+outputs and curves in modules of their own.
 
 Facts from the project's Lake Shore specification, sections 1.1, 1.2 and 1.4.
 """
@@ -11,46 +11,29 @@ import re
 
 import attrs
 
-from agents.lakeshore.messages import (
-    BadReply,
-    Command,
-    Query,
-    combine,
-    fields,
-    integer,
-    member,
-    printable,
-)
+from agents.lakeshore.messages import BadReply, Command, Query, decimal, fields, integer, member
 from agents.lakeshore372.input_tables import (
-    CONTROL_EXCITATION_A,
-    CURRENT_EXCITATION_A,
     MEASUREMENT_CHANNELS,
-    RESISTANCE_RANGE_OHM,
-    VOLTAGE_EXCITATION_V,
-    Autorange,
     Channel,
-    InputMode,
-    InputSettings,
-    InputSetup,
     ReadingStatus,
     Settling,
-    TemperatureCoefficient,
-    Units,
 )
 
 __all__ = [
-    "ChannelSettings",
-    "Reading",
+    "Extremes",
+    "InputsSettling",
     "ScanState",
-    "channel_settings",
-    "input_name",
-    "input_settings",
-    "input_setup",
+    "any_channel",
+    "excitation_power",
+    "extremes",
     "kelvin",
+    "kelvin_of_sensor",
+    "measurement_channel",
     "ohms",
+    "ohms_of_sensor",
     "quadrature",
-    "reading",
     "reading_status",
+    "reset_extremes",
     "scan_state",
     "set_scan",
     "settling",
@@ -68,30 +51,19 @@ class ScanState:
 
 
 @attrs.frozen
-class Reading:
-    """One reading of a channel, and the scanner's state right after it.
+class InputsSettling:
+    """Answer to ``RDGSTL?``: how far the control input and the active channel have settled."""
 
-    Attributes:
-        temperature_k: kelvin as the unit says; 0 if it has no curve for the channel.
-        resistance_ohm: ohms as the unit says.
-        quadrature_ohm: out-of-phase part in ohms.
-        status: what the unit says against the reading.
-        scan: the scanner's state.
-    """
-
-    temperature_k: float
-    resistance_ohm: float
-    quadrature_ohm: float
-    status: ReadingStatus
-    scan: ScanState
+    control: Settling
+    measurement: Settling
 
 
 @attrs.frozen
-class ChannelSettings:
-    """What the unit has been told about a channel."""
+class Extremes:
+    """Answer to ``MDAT?``: the lowest and highest reading since ``MNMXRST``, in its units."""
 
-    inset: InputSettings
-    intype: InputSetup
+    lowest: float
+    highest: float
 
 
 def scan_state() -> Query[ScanState]:
@@ -105,78 +77,80 @@ def set_scan(channel: int, *, autoscan: bool) -> Command:
     Raises:
         ValueError: no such channel.
     """
-    return Command(f"SCAN {_measurement(channel)},{int(autoscan)}")
-
-
-def input_settings(channel: Channel) -> Query[InputSettings]:
-    """``INSET?``: enabled, dwell, pause, curve, temperature coefficient."""
-    return Query(f"INSET? {_any_channel(channel)}", _parse_input_settings)
-
-
-def input_setup(channel: Channel) -> Query[InputSetup]:
-    """``INTYPE?``: mode, excitation, autorange, range, shunt, units."""
-
-    def parse(text: str) -> InputSetup:
-        return _parse_input_setup(text, control=channel == "A")
-
-    return Query(f"INTYPE? {_any_channel(channel)}", parse)
-
-
-def input_name(channel: Channel) -> Query[str]:
-    """``INNAME?``: the name given to a channel. Not to be combined: it may hold a semicolon."""
-    return Query(f"INNAME? {_any_channel(channel)}", _parse_name)
+    return Command(f"SCAN {measurement_channel(channel)},{int(autoscan)}")
 
 
 def kelvin(channel: Channel) -> Query[float]:
     """``KRDG?``: temperature in kelvin."""
-    return Query(f"KRDG? {_any_channel(channel)}", _parse_reading)
+    return Query(f"KRDG? {any_channel(channel)}", _parse_reading)
+
+
+def kelvin_of_sensor(channel: Channel) -> Query[float]:
+    """``RDGK?``: the same as `kelvin`, under its other name."""
+    return Query(f"RDGK? {any_channel(channel)}", _parse_reading)
 
 
 def ohms(channel: Channel) -> Query[float]:
     """``SRDG?``: resistance in ohms."""
-    return Query(f"SRDG? {_any_channel(channel)}", _parse_reading)
+    return Query(f"SRDG? {any_channel(channel)}", _parse_reading)
+
+
+def ohms_of_sensor(channel: Channel) -> Query[float]:
+    """``RDGR?``: the same as `ohms`, under its other name."""
+    return Query(f"RDGR? {any_channel(channel)}", _parse_reading)
 
 
 def quadrature(channel: int) -> Query[float]:
     """``QRDG?``: out-of-phase resistance in ohms."""
-    return Query(f"QRDG? {_measurement(channel)}", _parse_reading)
+    return Query(f"QRDG? {measurement_channel(channel)}", _parse_reading)
+
+
+def excitation_power(channel: Channel) -> Query[float]:
+    """``RDGPWR?``: power of the last excitation in watts."""
+    return Query(f"RDGPWR? {any_channel(channel)}", lambda text: decimal(text, "the power"))
 
 
 def reading_status(channel: Channel) -> Query[ReadingStatus]:
     """``RDGST?``: what is wrong with a channel's reading."""
-    return Query(f"RDGST? {_any_channel(channel)}", _parse_status)
-
-
-def settling() -> Query[Settling]:
-    """``RDGSTL?``: whether the active measurement channel's reading is valid by now."""
-    return Query("RDGSTL?", _parse_settling)
-
-
-def reading(channel: int) -> Query[Reading]:
-    """Ask for everything about one reading of a measurement channel, in one line."""
-    return combine(
-        Reading,
-        kelvin(channel),
-        ohms(channel),
-        quadrature(channel),
-        reading_status(channel),
-        scan_state(),
+    return Query(
+        f"RDGST? {any_channel(channel)}",
+        lambda text: ReadingStatus(integer(text, 0, 255, "the status")),
     )
 
 
-def channel_settings(channel: int) -> Query[ChannelSettings]:
-    """Ask for a measurement channel's settings, in one line."""
-    return combine(ChannelSettings, input_settings(channel), input_setup(channel))
+def settling() -> Query[InputsSettling]:
+    """``RDGSTL?``: whether the readings of the inputs are valid by now."""
+    return Query("RDGSTL?", _parse_settling)
 
 
-def _measurement(channel: int) -> int:
+def extremes(channel: Channel) -> Query[Extremes]:
+    """``MDAT?``: lowest and highest reading since they were last reset."""
+    return Query(f"MDAT? {any_channel(channel)}", _parse_extremes)
+
+
+def reset_extremes() -> Command:
+    """``MNMXRST``: begin anew with the extremes of all channels."""
+    return Command("MNMXRST")
+
+
+def measurement_channel(channel: int) -> int:
+    """Return a measurement channel that exists.
+
+    Raises:
+        ValueError: it does not.
+    """
     if channel not in MEASUREMENT_CHANNELS:
         raise ValueError(f"No measurement channel {channel!r}; there are 1 to 16.")
     return channel
 
 
-def _any_channel(channel: Channel) -> Channel:
-    return "A" if channel == "A" else _measurement(channel)
+def any_channel(channel: Channel) -> Channel:
+    """Return a channel that exists, ``"A"`` included.
+
+    Raises:
+        ValueError: it does not.
+    """
+    return "A" if channel == "A" else measurement_channel(channel)
 
 
 def _parse_reading(text: str) -> float:
@@ -192,50 +166,14 @@ def _parse_scan(text: str) -> ScanState:
     )
 
 
-def _parse_input_settings(text: str) -> InputSettings:
-    enabled, dwell, pause, curve, coefficient = fields(
-        text, ("enabled", "dwell", "pause", "curve", "temperature coefficient")
-    )
-    return InputSettings(
-        enabled=bool(integer(enabled, 0, 1, "enabled")),
-        dwell_s=integer(dwell, 0, 200, "the dwell"),
-        pause_s=integer(pause, 0, 200, "the pause"),
-        curve=integer(curve, 0, 59, "the curve"),
-        coefficient=member(TemperatureCoefficient, coefficient, "the temperature coefficient"),
-    )
-
-
-def _parse_input_setup(text: str, *, control: bool) -> InputSetup:
-    mode_text, excitation, autorange, resistance_range, shunt, units = fields(
-        text, ("mode", "excitation", "autorange", "range", "shunt", "units")
-    )
-    mode = member(InputMode, mode_text, "the mode")
-    steps = VOLTAGE_EXCITATION_V if mode is InputMode.VOLTAGE else CURRENT_EXCITATION_A
-    if control:
-        steps = CONTROL_EXCITATION_A
-    # The control input has no range of its own; the unit answers with any step there.
-    lowest_range = 0 if control else 1
-    return InputSetup(
-        mode=mode,
-        excitation=integer(excitation, 1, len(steps), "the excitation"),
-        autorange=member(Autorange, autorange, "autorange"),
-        resistance_range=integer(
-            resistance_range, lowest_range, len(RESISTANCE_RANGE_OHM), "the range"
-        ),
-        excitation_on=not integer(shunt, 0, 1, "the shunt"),
-        units=member(Units, units, "the units"),
-    )
-
-
-def _parse_name(text: str) -> str:
-    return printable(text, 15, "the name")
-
-
-def _parse_status(text: str) -> ReadingStatus:
-    return ReadingStatus(integer(text, 0, 255, "the status"))
-
-
-def _parse_settling(text: str) -> Settling:
+def _parse_settling(text: str) -> InputsSettling:
     control, measurement = fields(text, ("control", "measurement"))
-    member(Settling, control, "the control input's settling")
-    return member(Settling, measurement, "the measurement channel's settling")
+    return InputsSettling(
+        member(Settling, control, "the control input's settling"),
+        member(Settling, measurement, "the measurement channel's settling"),
+    )
+
+
+def _parse_extremes(text: str) -> Extremes:
+    lowest, highest = fields(text, ("lowest", "highest"))
+    return Extremes(decimal(lowest, "the lowest reading"), decimal(highest, "the highest reading"))

@@ -17,6 +17,9 @@ _REMEDY = (
 _COMMAND_PAUSE_S = 0.05
 """Silence the unit wants after a command (manual; specification 1.1)."""
 
+_EMULATOR_SILENCE_S = 0.01
+"""Upstream's emulator sends an answer in one piece and nothing after it (specification 9)."""
+
 
 class Ls372Driver(InstrumentLink):
     """A 372 at a TCP address. Connects by itself when asked something.
@@ -27,6 +30,7 @@ class Ls372Driver(InstrumentLink):
         expected_serial: refuse any other unit; None takes whichever answers.
         connect_timeout_s: how long a connection may take to come up.
         reply_timeout_s: how long a whole answer may take.
+        emulator: it is upstream's emulator, whose answers have no line end.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Ls372Driver(InstrumentLink):
         expected_serial: str | None = None,
         connect_timeout_s: float = 3.0,
         reply_timeout_s: float = 2.0,
+        emulator: bool = False,
     ) -> None:
         super().__init__(
             TcpConnector(host, port, timeout_s=connect_timeout_s),
@@ -45,6 +50,7 @@ class Ls372Driver(InstrumentLink):
                 remedy=_REMEDY,
                 reply_timeout_s=reply_timeout_s,
                 command_pause_s=_COMMAND_PAUSE_S,
+                end_of_answer_s=_EMULATOR_SILENCE_S if emulator else None,
             ),
             check_identity=self._check,
         )

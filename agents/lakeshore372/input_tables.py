@@ -14,11 +14,13 @@ import attrs
 __all__ = [
     "CONTROL_EXCITATION_A",
     "CURRENT_EXCITATION_A",
+    "FREQUENCY_HZ",
     "MEASUREMENT_CHANNELS",
     "RESISTANCE_RANGE_OHM",
     "VOLTAGE_EXCITATION_V",
     "Autorange",
     "Channel",
+    "FilterSettings",
     "InputMode",
     "InputSettings",
     "InputSetup",
@@ -27,6 +29,10 @@ __all__ = [
     "TemperatureCoefficient",
     "Units",
     "combination_exists",
+    "excitation_steps",
+    "fitting_ranges",
+    "label",
+    "nearest_step",
 ]
 
 Channel = int | Literal["A"]
@@ -64,7 +70,26 @@ RESISTANCE_RANGE_OHM = _steps(
     2.00e6, 6.32e6, 20.0e6, 63.2e6,
 )
 """Range step of a measurement channel to its full scale in ohms."""
+
+FREQUENCY_HZ = _steps(9.8, 13.7, 16.2, 11.6, 18.2)
+"""Number of an excitation frequency to hertz; they are not in order."""
 # fmt: on
+
+_PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+
+
+def nearest_step(steps: Mapping[int, float], value: float) -> int:
+    """Return the step whose value is nearest to `value`, by plain difference."""
+    return min(steps, key=lambda step: abs(steps[step] - value))
+
+
+def label(value: float, unit: str) -> str:
+    """Write a step's value as the front panel does, for example ``63.2 kΩ``."""
+    # 1 % of slack: the decimal 1e-12 may be read as a hair less than 1 pA.
+    for factor, prefix in _PREFIXES:
+        if abs(value) >= 0.99 * factor:
+            return f"{value / factor:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
 
 
 class InputMode(IntEnum):
@@ -160,6 +185,18 @@ def combination_exists(mode: InputMode, excitation: int, resistance_range: int) 
     )
 
 
+def excitation_steps(mode: InputMode, channel: Channel) -> Mapping[int, float]:
+    """Return the excitation steps of a channel: volts in voltage mode, else amperes."""
+    if channel == "A":
+        return CONTROL_EXCITATION_A
+    return VOLTAGE_EXCITATION_V if mode is InputMode.VOLTAGE else CURRENT_EXCITATION_A
+
+
+def fitting_ranges(mode: InputMode, excitation: int) -> list[int]:
+    """Return the range steps that a measurement channel can work at with this excitation."""
+    return [step for step in RESISTANCE_RANGE_OHM if combination_exists(mode, excitation, step)]
+
+
 @attrs.frozen
 class InputSettings:
     """Answer to ``INSET?``: how the scanner treats a channel.
@@ -198,3 +235,23 @@ class InputSetup:
     resistance_range: int
     excitation_on: bool
     units: Units
+
+    @property
+    def excitation_unit(self) -> str:
+        """V or A."""
+        return "V" if self.mode is InputMode.VOLTAGE else "A"
+
+
+@attrs.frozen
+class FilterSettings:
+    """Answer to ``FILTER?``: how the readings of a channel are averaged.
+
+    Attributes:
+        on: whether they are.
+        settle_s: seconds over which they are averaged, 1 to 200.
+        window_percent: step in a reading, 1 to 80 % of the full scale, that starts anew.
+    """
+
+    on: bool
+    settle_s: int
+    window_percent: int

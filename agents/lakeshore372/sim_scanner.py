@@ -1,4 +1,4 @@
-"""The simulated 372's scanner: which channel when, which reading is the last one of each.
+"""The simulated 372's scanner: which channel when.
 
 Nothing runs by itself: `Scanner.advance` brings everything up to the time it is given. Timing
 after the project's Lake Shore specification, section 1.6: after each change a pause in which the
@@ -6,67 +6,17 @@ channel's previous reading stays, then the dwell with ten readings a second.
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import attrs
 
-from agents.lakeshore372.input_tables import (
-    MEASUREMENT_CHANNELS,
-    RESISTANCE_RANGE_OHM,
-    Autorange,
-    InputMode,
-    InputSettings,
-    InputSetup,
-    ReadingStatus,
-    Settling,
-    TemperatureCoefficient,
-    Units,
-    combination_exists,
-)
-from agents.lakeshore372.sim_physics import Cryostat, Measurement
+from agents.lakeshore372.input_tables import MEASUREMENT_CHANNELS, Settling
+from agents.lakeshore372.sim_bridge import UPDATE_S, Bridge
+from agents.lakeshore372.sim_conditions import Conditions
 
-__all__ = ["FIRST_CURVE", "UPDATE_S", "ChannelState", "Scanner", "SimReading"]
+__all__ = ["Scanner"]
 
-_GOOD = ReadingStatus(0)
-
-UPDATE_S = 0.1
-"""Time between two readings."""
-
-FIRST_CURVE = 21
-"""The curve of channel 1; the other channels' follow."""
-
-_OVER_RANGE = 1.2
-"""How far beyond its full scale a range still measures."""
-
-
-@attrs.frozen
-class SimReading:
-    """One reading the bridge has made; it reads 0 where it is flagged.
-
-    Attributes:
-        time_s: when it was made.
-        update: counts the instrument's readings from 0.
-        temperature_k: kelvin through the assigned curve; 0 without one.
-        resistance_ohm: ohms.
-        quadrature_ohm: ohms out of phase.
-        status: what is wrong with it.
-    """
-
-    time_s: float
-    update: int
-    temperature_k: float = 0.0
-    resistance_ohm: float = 0.0
-    quadrature_ohm: float = 0.0
-    status: ReadingStatus = _GOOD
-
-
-@attrs.define
-class ChannelState:
-    """A measurement channel as it is set, and its last reading."""
-
-    name: str
-    settings: InputSettings
-    setup: InputSetup
-    reading: SimReading
+_FREQUENCY_CHANGE_S = 3.0
 
 
 @attrs.frozen
@@ -82,50 +32,29 @@ class Scanner:
     """Sixteen channels, of which one is measured.
 
     Args:
-        cryostat: what the channels measure.
+        bridge: what measures.
+        conditions: one of them holds the scanner where it is.
         now: time of switching on.
-        dwell_s: dwell every channel begins with, 1 to 200.
-        pause_s: change pause every channel begins with, 3 to 200.
-        scale: both are multiplied by it, to have a scan go round faster than a real one.
+        controls: tells the channels that a control loop needs; a scan goes to one of them
+            between any two others.
+        scale: pauses and dwells are multiplied by it, to have a scan go round faster.
     """
 
     def __init__(
         self,
-        cryostat: Cryostat,
+        bridge: Bridge,
+        conditions: Conditions,
         now: float,
         *,
-        dwell_s: int = 10,
-        pause_s: int = 3,
+        controls: Callable[[], Sequence[int]],
         scale: float = 1.0,
     ) -> None:
-        self._cryostat = cryostat
+        self._bridge = bridge
+        self._conditions = conditions
+        self._controls = controls
         self._scale = scale
-        self._updates = 0
         self.autoscan = True
-        self.channels = {
-            channel: ChannelState(
-                name=f"Channel {channel:02d}",
-                settings=InputSettings(
-                    enabled=True,
-                    dwell_s=dwell_s,
-                    pause_s=pause_s,
-                    curve=FIRST_CURVE - 1 + channel,
-                    coefficient=TemperatureCoefficient.NEGATIVE,
-                ),
-                setup=InputSetup(
-                    mode=InputMode.VOLTAGE,
-                    excitation=5,
-                    autorange=Autorange.CURRENT,
-                    resistance_range=15,
-                    excitation_on=True,
-                    units=Units.KELVIN,
-                ),
-                reading=SimReading(time_s=now, update=0),
-            )
-            for channel in MEASUREMENT_CHANNELS
-        }
-        for channel in MEASUREMENT_CHANNELS:
-            self._measure(channel, now)
+        self._other = 1
         self._visit = self._begin(1, now)
 
     @property
@@ -134,16 +63,35 @@ class Scanner:
         return self._visit.channel
 
     def settling(self, now: float) -> Settling:
-        """Tell whether the active channel's reading is one of this visit."""
-        return Settling.HARDWARE if now < self._visit.fresh_s else Settling.VALID
+        """Tell whether the active channel's reading is one of this visit, and settled."""
+        if now < self._visit.fresh_s:
+            return Settling.HARDWARE
+        filtering = self._bridge.channels[self.active].filter
+        if filtering.enabled and now < self._visit.fresh_s + filtering.settle_s:
+            return Settling.FILTER
+        return Settling.VALID
+
+    def reset(self, now: float) -> None:
+        """Begin at channel 1, scanning, as when switched on."""
+        self.autoscan = True
+        self._other = 1
+        self._visit = self._begin(1, now)
 
     def select(self, channel: int, *, autoscan: bool, now: float) -> None:
         """Go to a channel, and scan on from there or stay."""
+        if self._conditions.on("stuck_scan"):
+            channel = self.active
         if channel != self._visit.channel:
             self._visit = self._begin(channel, now)
         elif autoscan and not self.autoscan:
             self._visit = attrs.evolve(self._visit, end_s=now + self._dwell_s(channel))
         self.autoscan = autoscan
+
+    def change_frequency(self, now: float) -> None:
+        """Have readings settle anew, as after a change of the excitation's frequency."""
+        fresh_s = max(now + _FREQUENCY_CHANGE_S * self._scale, self._visit.fresh_s)
+        end_s = max(self._visit.end_s, fresh_s)
+        self._visit = attrs.evolve(self._visit, fresh_s=fresh_s, end_s=end_s)
 
     def advance(self, now: float) -> None:
         """Do what the scanner has done up to a time, which must not run backwards."""
@@ -159,17 +107,30 @@ class Scanner:
         self._update(now)
 
     def _begin(self, channel: int, now: float) -> _Visit:
-        fresh_s = now + self.channels[channel].settings.pause_s * self._scale
+        if channel not in self._controls():
+            self._other = channel
+        fresh_s = now + self._bridge.channels[channel].settings.pause_s * self._scale
         return _Visit(channel, fresh_s, fresh_s + self._dwell_s(channel))
 
     def _dwell_s(self, channel: int) -> float:
-        return self.channels[channel].settings.dwell_s * self._scale
+        return self._bridge.channels[channel].settings.dwell_s * self._scale
 
     def _next_channel(self) -> int:
-        """Return the next enabled channel round the scanner; the present one if it is alone."""
+        """Return the next channel round the scanner; the present one if it is alone."""
         here = self._visit.channel
-        ring = [(here + step - 1) % len(MEASUREMENT_CHANNELS) + 1 for step in range(1, 17)]
-        return next((c for c in ring if self.channels[c].settings.enabled), here)
+        if self._conditions.on("stuck_scan"):
+            return here
+        controls = self._controls()
+        if controls and here not in controls:
+            return controls[0]
+        following = controls[controls.index(here) + 1 :] if here in controls else ()
+        if following:
+            return following[0]
+        ring = [(self._other + step - 1) % len(MEASUREMENT_CHANNELS) + 1 for step in range(1, 17)]
+        enabled = (
+            c for c in ring if self._bridge.channels[c].settings.enabled and c not in controls
+        )
+        return next(enabled, controls[0] if controls else here)
 
     def _update(self, now: float) -> None:
         """Make the newest reading that is due at the active channel, if it is not made yet."""
@@ -177,55 +138,8 @@ class Scanner:
         if elapsed_s < 0:
             return
         # The small part keeps a step that is due exactly now from being lost to rounding.
-        due_s = self._visit.fresh_s + math.floor(elapsed_s / UPDATE_S + 1e-6) * UPDATE_S
-        made_s = self.channels[self._visit.channel].reading.time_s
+        since_fresh_s = math.floor(elapsed_s / UPDATE_S + 1e-6) * UPDATE_S
+        due_s = self._visit.fresh_s + since_fresh_s
+        made_s = self._bridge.channels[self._visit.channel].reading.time_s
         if due_s > made_s + UPDATE_S / 2:
-            self._measure(self._visit.channel, due_s)
-
-    def _measure(self, channel: int, now: float) -> None:
-        state = self.channels[channel]
-        measured = self._cryostat.measure(channel, now)
-        self._autorange(state, measured.resistance_ohm)
-        state.reading = self._reading(state, measured, now)
-        self._updates += 1
-
-    @staticmethod
-    def _autorange(state: ChannelState, resistance_ohm: float) -> None:
-        setup = state.setup
-        if setup.autorange is Autorange.OFF:
-            return
-        possible = [
-            step
-            for step in RESISTANCE_RANGE_OHM
-            if combination_exists(setup.mode, setup.excitation, step)
-        ]
-        enough = [step for step in possible if RESISTANCE_RANGE_OHM[step] >= resistance_ohm]
-        state.setup = attrs.evolve(setup, resistance_range=(enough or possible[-1:])[0])
-
-    def _reading(self, state: ChannelState, measured: Measurement, now: float) -> SimReading:
-        blank = SimReading(time_s=now, update=self._updates)
-        if not state.setup.excitation_on:
-            return attrs.evolve(blank, status=ReadingStatus.R_UNDER_RANGE)
-        full_scale_ohm = RESISTANCE_RANGE_OHM[state.setup.resistance_range]
-        if measured.resistance_ohm > _OVER_RANGE * full_scale_ohm:
-            return attrs.evolve(blank, status=ReadingStatus.R_OVER_RANGE)
-        temperature_k, status = self._kelvin(state.settings.curve, measured.resistance_ohm)
-        return SimReading(
-            time_s=now,
-            update=self._updates,
-            temperature_k=temperature_k,
-            resistance_ohm=measured.resistance_ohm,
-            quadrature_ohm=measured.quadrature_ohm,
-            status=status,
-        )
-
-    def _kelvin(self, curve: int, resistance_ohm: float) -> tuple[float, ReadingStatus]:
-        sensor = self._cryostat.sensors.get(curve - FIRST_CURVE + 1)
-        if sensor is None:
-            return 0.0, _GOOD
-        temperature_k = sensor.temperature_k(resistance_ohm)
-        if temperature_k > sensor.highest_k:
-            return 0.0, ReadingStatus.T_OVER_RANGE
-        if temperature_k < sensor.lowest_k:
-            return 0.0, ReadingStatus.T_UNDER_RANGE
-        return temperature_k, _GOOD
+            self._bridge.measure(self._visit.channel, due_s, since_fresh_s)

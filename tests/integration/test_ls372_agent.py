@@ -1,140 +1,15 @@
 """The Agent as a program, against the simulator as a program, over a real router."""
 
-import json
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ocs.client_http import ControlClient, ControlClientError
-from ocs.connection import Connection
 from ocs.testing import (
     AgentProcess,
-    ReactorThread,
-    RouterProcess,
-    free_port,
     site_config,
     wait_for,
 )
-
-AGENT_DIRECTORY = Path(__file__).parents[2] / "agents" / "lakeshore372"
-
-
-class Simulator(AgentProcess):
-    """ls372-sim with a scan of ten seconds, and what it says it sent."""
-
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
-        self.truth_file = directory / "truth.jsonl"
-        super().__init__(
-            [
-                *("-m", "agents.lakeshore372.simulator", f"--port={self.port}"),
-                *("--scan-scale=0.05", f"--truth={self.truth_file}"),
-            ]
-        )
-
-    def start(self):
-        already = len(self.lines)
-        super().start()
-        wait_for(
-            lambda: any("listens on" in line for line in self.lines[already:]), 10, "ls372-sim"
-        )
-        return self
-
-    def truth(self):
-        """All readings sent: (channel, K, ohm, time they were made), in order."""
-        lines = [json.loads(line) for line in self.truth_file.read_text().splitlines()]
-        columns = [[line for line in lines if line["quantity"] == quantity] for quantity in "TR"]
-        return [
-            (kelvin["channel"], float(kelvin["value"]), float(ohms["value"]), kelvin["time"])
-            for kelvin, ohms in zip(*columns, strict=True)
-        ]
-
-
-class Lab:
-    """A site with one Agent, a client of it, and a listener to its feed."""
-
-    def __init__(self, directory: Path, router: RouterProcess, name: str, *arguments: str) -> None:
-        address = f"observatory.{name}"
-        entry = {
-            "agent-class": "Lakeshore372Agent",
-            "instance-id": name,
-            "arguments": [["--settle-by", "status"], *([word] for word in arguments)],
-        }
-        config = site_config(directory / "config", router, [entry])
-        self.topic = f"{address}.feeds.temperatures"
-        self.client = ControlClient(address, url=router.http_url)
-        self.events: list = []
-        self.agent = AgentProcess(
-            ["LS372_agent.py", f"--instance-id={name}", "--site-host=localhost"],
-            env={"OCS_CONFIG_DIR": str(config.parent)},
-            cwd=AGENT_DIRECTORY,
-        )
-
-    def session(self, op="acq"):
-        try:
-            return self.client.request("status", op)[2]
-        except ControlClientError:
-            return {}
-
-    def run(self, op, params=None):
-        """Start an operation and return its session when it has ended."""
-        code, text, _ = self.client.request("start", op, params)
-        assert code == 0, text
-        return self.client.request("wait", op)[2]
-
-    def messages(self, op="acq"):
-        return [text for _, text in self.session(op).get("messages", [])]
-
-    def samples(self):
-        """All samples received: (channel, K, ohm, status, time), in order of time."""
-        found = []
-        for message, _ in list(self.events):
-            for name, block in message.items():
-                stem = name.replace(" ", "_")
-                columns = [block["data"][f"{stem}_{end}"] for end in ("T", "R", "status")]
-                rows = zip(*columns, block["timestamps"], strict=True)
-                found += [(int(name[-2:]), *row) for row in rows]
-        return sorted(found, key=lambda row: row[-1])
-
-
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    """Not started yet."""
-    simulator = Simulator(tmp_path)
-    yield simulator
-    if simulator._process is not None:
-        simulator.stop()
-
-
-@pytest.fixture
-def make_lab(tmp_path: Path, router: RouterProcess, reactor_thread: ReactorThread):
-    labs, connections = [], []
-
-    def make(name, *arguments):
-        lab = Lab(tmp_path, router, name, *arguments)
-
-        async def listen():
-            connection = Connection(
-                reactor_thread.reactor, router.url, router.realm, name="test listener"
-            )
-            connection.subscribe(lab.topic, lab.events.append)
-            connection.start()
-            connections.append(connection)
-            await connection.when_connected()
-
-        reactor_thread.call(listen)
-        lab.agent.start()
-        labs.append(lab)
-        return lab
-
-    yield make
-    for lab in labs:
-        lab.agent.stop()
-    for connection in connections:
-        reactor_thread.call(connection.stop)
 
 
 def test_from_absent_to_data_and_back(make_lab, simulator):
@@ -187,6 +62,8 @@ def test_from_absent_to_data_and_back(make_lab, simulator):
             name: {"T": row[1], "R": row[2], "timestamp": row[4]} for name, row in last.items()
         },
         "bad_replies": 0,
+        "commands": {"count": 0, "last_s": 0.0, "longest_s": 0.0},
+        "troubles": [],
     }
     ((_, header), *_) = lab.events
     assert header["agg_params"] == {"frame_length": 60}
@@ -270,7 +147,7 @@ def test_bad_arguments_end_the_program_in_one_line(tmp_path, router, arguments, 
 
 def test_the_simulators_port_in_use(simulator):
     simulator.start()
-    with AgentProcess([sys.executable, *simulator.argv[1:]]) as second:
+    with AgentProcess([sys.executable, *simulator.argv[1:-1]]) as second:
         assert second.wait() == 2
     assert second.lines[-1] == (
         f"ls372-sim: cannot listen on 127.0.0.1:{simulator.port}: Address already in use. "

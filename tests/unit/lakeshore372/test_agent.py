@@ -8,8 +8,14 @@ import pytest
 from twisted.logger import Logger
 
 import ocs
-from agents.lakeshore.link import Cancelled, InstrumentUnavailable, WrongInstrument
+from agents.lakeshore.link import (
+    Cancelled,
+    CommandLatency,
+    InstrumentUnavailable,
+    WrongInstrument,
+)
 from agents.lakeshore.messages import BadReply
+from agents.lakeshore372.acq_process import AcqOptions, Era
 from agents.lakeshore372.LS372_agent import LS372_Agent
 from ocs.op_session import OpSession
 from ocs.params import check_params
@@ -45,11 +51,14 @@ class FakeDriver:
 
     address = ADDRESS
     name = "Lake Shore 372"
+    command_latency = CommandLatency(2, 0.05, 0.1)
 
     def __init__(self, bench):
         self.bench = bench
         self.trouble = []
         self.forever = None
+        self.mute = None
+        self.mute_times = None
 
     def ask(self, query, cancel=None):
         if cancel is not None and cancel.is_set():
@@ -58,8 +67,15 @@ class FakeDriver:
             raise self.forever
         if self.trouble:
             raise self.trouble.pop(0)
+        if query.text == self.mute and self.mute_times != 0:
+            self.mute_times = None if self.mute_times is None else self.mute_times - 1
+            raise AWAY
         self.bench.wait(0.1)
         return self.bench.ask(query)
+
+    def change(self, command, readback, cancel=None):
+        self.bench.say(command.text)
+        return self.ask(readback, cancel)
 
 
 @pytest.fixture
@@ -90,7 +106,7 @@ class Running:
         self.session = OpSession(0, "acq")
         self.lakeshore = lakeshore
         self.result = None
-        self.thread = threading.Thread(target=self._run, args=(params,))
+        self.thread = threading.Thread(target=self._run, args=(params,), daemon=True)
         self.thread.start()
 
     def _run(self, params):
@@ -168,13 +184,6 @@ def test_init_lakeshore_may_start_acq(lakeshore, agent):
     assert "unexpected values" in message
 
 
-def test_what_is_not_supported_is_refused(lakeshore):
-    ok, message = run(lakeshore.init_lakeshore, OpSession(0, "i"), {"configfile": "x.yaml"})
-    assert (ok, "not supported" in message) == (False, True)
-    ok, message = run(lakeshore.acq, OpSession(0, "acq"), {"sample_heater": True})
-    assert (ok, "not supported" in message) == (False, True)
-
-
 def test_acq_publishes_what_the_instrument_sent(lakeshore, agent, bench):
     session = OpSession(0, "acq")
     assert run(lakeshore.acq, session, {"run_once": True})[0]
@@ -193,6 +202,8 @@ def test_acq_publishes_what_the_instrument_sent(lakeshore, agent, bench):
     assert session.data == {
         "fields": {"Channel_01": {"T": kelvin, "R": ohms, "timestamp": message["timestamp"]}},
         "bad_replies": 0,
+        "commands": {"count": 2, "last_s": 0.05, "longest_s": 0.1},
+        "troubles": [],
     }
     assert not session.degraded
 
@@ -270,3 +281,93 @@ def test_another_instrument_ends_acq_unless_the_right_one_was_there(lakeshore, d
     running.until(lambda: running.session.degraded)
     assert texts(running.session)[-1] == f"{wrong} Trying again."
     running.stop()
+
+
+def test_the_control_input_is_read_too(lakeshore, agent):
+    assert run(lakeshore.enable_control_chan, OpSession(0, "e"))[0]
+    session = OpSession(0, "acq")
+    assert run(lakeshore.acq, session, {"run_once": True})[0]
+    (_, control) = (message for _, message in agent.published)
+    assert control["block_name"] == "control_chan"
+    assert set(control["data"]) == {"control_T", "control_R", "control_status"}
+    assert set(session.data["fields"]) == {"Channel_01", "control"}
+    assert set(session.data["fields"]["control"]) == {"T", "R", "timestamp"}
+    assert run(lakeshore.disable_control_chan, OpSession(1, "d"))[0]
+    agent.published.clear()
+    assert run(lakeshore.acq, OpSession(0, "acq"), {"run_once": True})[0]
+    assert len(agent.published) == 1
+
+
+def test_the_sample_heater_is_read_too(lakeshore, agent):
+    assert run(lakeshore.acq, OpSession(0, "acq"), {"run_once": True, "sample_heater": True})[0]
+    (_, heater) = (message for _, message in agent.published)
+    assert heater["block_name"] == "heaters"
+    assert list(heater["data"]) == ["sample_heater_output"]
+    assert type(heater["data"]["sample_heater_output"]) is float
+
+
+def test_a_heater_that_does_not_answer_is_told_and_readings_go_on(lakeshore, driver, agent):
+    driver.mute = "HTR?"
+    running = Running(lakeshore, {"sample_heater": True})
+    running.until(lambda: running.session.degraded)
+    assert "The sample heater does not answer" in texts(running.session)[-1]
+    published = len(agent.published)
+    running.until(lambda: len(agent.published) > published + 3)
+    assert {message["block_name"] for _, message in agent.published} == {"Channel 01"}
+    running.until(lambda: len(running.session.data["troubles"]) == 1)
+    running.stop()
+
+
+def test_one_lost_answer_of_the_heater_is_no_trouble(lakeshore, driver, agent):
+    driver.mute, driver.mute_times = "HTR?", 1
+    running = Running(lakeshore, {"sample_heater": True})
+    running.until(lambda: "heaters" in [message["block_name"] for _, message in agent.published])
+    assert not running.session.degraded
+    running.stop()
+
+
+def test_the_field_of_2019(agent, driver):
+    options = AcqOptions(era=Era.Y2019)
+    lakeshore = LS372_Agent(agent, "LSA23JD", "10.0.0.6", options=options, driver=driver)
+    assert run(lakeshore.acq, OpSession(0, "acq"), {"run_once": True})[0]
+    driver.bench.say("INTYPE 1,0,5,0,13,0,2")
+    assert run(lakeshore.acq, OpSession(1, "acq"), {"run_once": True})[0]
+    (_, kelvin), (_, ohms) = agent.published
+    assert kelvin["data"]["Channel_01"] == kelvin["data"]["Channel_01_T"]
+    assert ohms["data"]["Channel_01"] == ohms["data"]["Channel_01_R"]
+
+
+def test_a_renamed_channel_is_noticed_at_once(lakeshore, driver, agent):
+    """Without a scan the channel is never entered again."""
+    running = Running(lakeshore)
+    running.until(lambda: agent.published)
+    driver.bench.say('SCAN 1,0;INNAME 1,"MC plate"')
+    lakeshore.channels_changed.set()
+    running.until(lambda: agent.published[-1][1]["block_name"] == "MC plate")
+    running.stop()
+
+
+def test_the_settings_file_of_the_command_line(agent, driver, tmp_path, monkeypatch):
+    monkeypatch.setenv("OCS_CONFIG_DIR", str(tmp_path))
+    entry = "{enable: on, excitation_mode: voltage, excitation_value: 2e-4, autorange: on, "
+    entry += "dwell: 77, pause: 3, calibration_curve_num: CURVE, temperature_coeff: negative}"
+    text = f"LSA23JD: {{device_settings: {{autoscan: on}}, channel: {{4: {entry}}}}}"
+    path = tmp_path / "a.yaml"
+    path.write_text(text.replace("CURVE", "58"))
+    lakeshore = LS372_Agent(agent, None, "10.0.0.6", configfile="a.yaml", driver=driver)
+    running = Running(lakeshore)
+    running.until(lambda: running.session.degraded)
+    running.until(lambda: running.session.data["troubles"])
+    assert "The settings file is not in force" in running.session.data["troubles"][0]
+    running.until(lambda: agent.published)
+    path.write_text(text.replace("CURVE", "24"))
+    assert run(lakeshore.init_lakeshore, OpSession(1, "i"), {"configfile": "a.yaml"})[0]
+    running.until(lambda: not running.session.degraded)
+    running.stop()
+    assert driver.bench.say("INSET? 4") == "1,077,003,24,1"
+
+
+def test_init_lakeshore_applies_the_settings_file(agent, driver, tmp_path):
+    lakeshore = LS372_Agent(agent, None, "x", configfile=str(tmp_path / "no.yaml"), driver=driver)
+    ok, words = run(lakeshore.init_lakeshore, OpSession(0, "i"))
+    assert (ok, "cannot be read" in words) == (False, True)

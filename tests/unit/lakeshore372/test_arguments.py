@@ -2,13 +2,17 @@ import argparse
 
 import pytest
 
+from agents.lakeshore372.acq_process import AcqOptions, Era
 from agents.lakeshore372.acquisition import SettleBy
 from agents.lakeshore372.arguments import (
     Address,
+    acq_options,
     add_arguments,
+    check_configfile,
     instrument_address,
-    unsupported_options,
+    options_without_effect,
 )
+from agents.lakeshore372.dialect import EMULATOR
 
 
 def parse(*words):
@@ -19,7 +23,7 @@ def test_defaults():
     args = parse()
     assert (args.mode, args.settle_by, args.sample_heater) == ("acq", SettleBy.PAUSE, False)
     assert instrument_address(args, argparse.ArgumentParser()) == Address("10.0.0.6", 7777)
-    assert unsupported_options(args) == []
+    assert options_without_effect(args) == []
 
 
 @pytest.mark.parametrize(
@@ -58,19 +62,37 @@ def test_the_port_may_be_given_twice_but_not_two_ports(capsys):
 def test_sample_heater_is_a_boolean(words, value):
     args = parse(*words)
     assert args.sample_heater is value
-    assert len(unsupported_options(args)) == value
 
 
 def test_options_without_effect_are_told():
-    args = parse(
-        "--enable-control-chan", "--configfile", "x.yaml", "--fake-data", "1", "--auto-acquire"
+    (told,) = options_without_effect(parse("--fake-data", "1", "--auto-acquire"))
+    assert told.startswith("--fake-data has no effect")
+
+
+def test_how_readings_are_taken():
+    assert acq_options(parse()) == AcqOptions()
+    words = ["--dialect=emulator", "--era=2019", "--settle-by=status", "--dwell-time-delay=5"]
+    assert acq_options(parse(*words)) == AcqOptions(SettleBy.STATUS, 5, EMULATOR, Era.Y2019)
+
+
+def test_the_settings_file_is_checked_before_anything_starts(tmp_path, capsys):
+    path = tmp_path / "settings.yaml"
+    path.write_text("LSA1: {device_settings: {autoscan: on}, channel: {17: {}}}")
+    with pytest.raises(SystemExit) as ended:
+        check_configfile(parse("--configfile", str(path)), argparse.ArgumentParser())
+    assert ended.value.code == 2
+    assert "no channel 17; there are 1 to 16" in capsys.readouterr().err
+    path.write_text(
+        "LSA1: {device_settings: {autoscan: on}, channel: {1: {enable: on, dwell: 10, pause: 3, "
+        "excitation_mode: current, excitation_value: 1e-9, autorange: on, "
+        "calibration_curve_num: 0, temperature_coeff: negative}}}"
     )
-    told = unsupported_options(args)
-    assert [sentence.split()[0] for sentence in told] == [
-        "--enable-control-chan",
-        "--configfile",
-        "--fake-data",
-    ]
+    check_configfile(parse("--configfile", str(path)), argparse.ArgumentParser())
+    with pytest.raises(SystemExit):
+        check_configfile(
+            parse("--configfile", str(path), "--serial-number", "LSA2"), argparse.ArgumentParser()
+        )
+    assert "serial number LSA2, only for LSA1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -85,6 +107,8 @@ def test_options_without_effect_are_told():
         ["--port", "70000"],
         ["--mode", "run"],
         ["--settle-by", "luck"],
+        ["--era", "2020"],
+        ["--dialect", "greek"],
         ["--dwell-time-delay", "-1"],
         ["--sample-heater", "maybe"],
     ],

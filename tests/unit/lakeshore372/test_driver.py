@@ -12,7 +12,8 @@ import pytest
 from agents.lakeshore.link import Cancelled, InstrumentUnavailable, WrongInstrument
 from agents.lakeshore.messages import BadReply, LineFramer, identify
 from agents.lakeshore.outage import Backoff
-from agents.lakeshore372 import codec
+from agents.lakeshore372 import codec, input_codec
+from agents.lakeshore372.dialect import Dialect
 from agents.lakeshore372.driver import Ls372Driver
 from agents.lakeshore372.sim_build import make_instrument
 
@@ -315,13 +316,13 @@ def test_the_simulated_instrument(connect):
 
     _, driver = connect(answer, expected_serial="LSA23JD")
     now += 4
-    reading = driver.ask(codec.reading(1))
+    reading = Dialect().reading(driver.ask, 1)
     assert 40 < reading.temperature_k < 55
-    assert driver.ask(codec.input_name(1)) == "Channel 01"
-    assert driver.ask(codec.input_name("A")) == "Control"
+    assert driver.ask(input_codec.input_name(1)) == "Channel 01"
+    assert driver.ask(input_codec.input_name("A")) == "Control"
     for channel in range(1, 17):
-        assert driver.ask(codec.channel_settings(channel)).inset.curve == 20 + channel
-    assert driver.ask(codec.input_setup("A")).excitation == 4
+        assert Dialect().channel_settings(driver.ask, channel).inset.curve == 20 + channel
+    assert driver.ask(input_codec.input_setup("A")).excitation == 4
     driver.tell(codec.set_scan(5, autoscan=False))
     assert driver.ask(codec.scan_state()).channel == 5
 

@@ -1,0 +1,1 @@
+"""Agent for the Lake Shore 240 series of input modules."""
