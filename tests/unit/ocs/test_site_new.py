@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -285,3 +286,15 @@ def test_a_failure_half_way_leaves_nothing(
     with pytest.raises(NewSiteError, match="nothing was made"):
         make_site(a_site(here / "yale"), Templates(templates))
     assert list(here.iterdir()) == []
+
+
+def test_all_templates_are_in_the_wheel_and_no_keys() -> None:
+    project = tomllib.loads((TEMPLATES.parents[1] / "pyproject.toml").read_text())
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    sources = [TEMPLATES.parents[1] / source for source in shipped]
+    files = {path for source in sources for path in [source, *source.rglob("*")] if path.is_file()}
+    keys = {path for path in TEMPLATES.glob(".crossbar/**/*") if path.name != "config.json"}
+    assert files == {path for path in TEMPLATES.rglob("*") if path.is_file()} - keys
+    assert {source.removeprefix("site-configs/templates/") for source in shipped} == {
+        target.removeprefix("ocs/site_templates/") for target in shipped.values()
+    }
