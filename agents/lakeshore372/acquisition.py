@@ -162,11 +162,11 @@ class ScanReader:
         """Learn the scanner's state anew, as after a change to a channel by somebody else."""
         self._arrival = None
         self._visit = None
-        self._scan_watch.forget()
 
     def reconnect(self) -> None:
         """Learn everything anew, as after an interruption: it may be another unit."""
         self.forget()
+        self._scan_watch.forget()
         self._learnt = self._known_dialect is not None
 
     def step(self) -> Sample | None:

@@ -20,6 +20,7 @@ from agents.lakeshore372.input_tables import (
 )
 
 __all__ = [
+    "READING_FORM",
     "Extremes",
     "InputsSettling",
     "ScanState",
@@ -39,7 +40,10 @@ __all__ = [
     "settling",
 ]
 
-_READING = re.compile(r"[+-](?:\d\.\d{5}|\d{2}\.\d{4}|\d{3}\.\d{3})E[+-]\d{2}", re.ASCII)
+READING_FORM = r"[+-](?:\d\.\d{5}|\d{2}\.\d{4}|\d{3}\.\d{3})E[+-]\d{2}"
+"""How the unit writes a reading, as a regular expression."""
+
+_READING = re.compile(READING_FORM, re.ASCII)
 
 
 @attrs.frozen

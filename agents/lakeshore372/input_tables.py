@@ -145,7 +145,7 @@ class ReadingStatus(IntFlag):
     @property
     def resistance_invalid(self) -> bool:
         """True if the resistance must not be used."""
-        return bool(self & 0b0011_1111)
+        return bool(int(self) & 0b0011_1111)
 
     @property
     def temperature_invalid(self) -> bool:

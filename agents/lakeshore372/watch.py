@@ -87,6 +87,7 @@ class ScanWatch:
     def __init__(self) -> None:
         self._state: ScanState | None = None
         self._since_s = 0.0
+        self._allowed_s = 0.0
         self._trouble: str | None = None
 
     def troubles(self) -> Mapping[str, str]:
@@ -107,11 +108,13 @@ class ScanWatch:
         """
         if scan != self._state:
             moved = self._state is not None
-            self._state, self._since_s = scan, now
+            self._state, self._since_s, self._allowed_s = scan, now, 0.0
             if moved or not scan.autoscan:
                 self._trouble = None
+        # What is made shorter during a visit may hold from the next one on.
         allowed_s = settings.dwell_s + settings.pause_s + SCAN_MARGIN_S
-        return scan.autoscan and now - self._since_s > allowed_s
+        self._allowed_s = max(self._allowed_s, allowed_s)
+        return scan.autoscan and now - self._since_s > self._allowed_s
 
     def judge(self, scan: ScanState, settings: Mapping[int, InputSettings], now: float) -> None:
         """Look at an overdue scanner with its channels' present settings.
