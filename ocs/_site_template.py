@@ -37,11 +37,13 @@ class InstrumentKind:
         label: What people call it.
         agent_class: Class of its agent, as the agent's program names itself.
         place_option: Option of the agent that says where the instrument is.
+        further_options: What else its agent is told.
     """
 
     label: str
     agent_class: str
     place_option: str
+    further_options: tuple[tuple[str, str], ...] = ()
 
 
 @attrs.frozen
@@ -220,6 +222,10 @@ def _instance(instrument: Instrument) -> str:
     pairs = [f"['--serial-number', {serial}]"]
     if instrument.place:
         pairs.append(f"[{_quoted(instrument.kind.place_option)}, {_quoted(instrument.place)}]")
+    pairs += [
+        f"[{_quoted(option)}, {_quoted(value)}]"
+        for option, value in instrument.kind.further_options
+    ]
     arguments = (",\n" + 21 * " ").join(pairs)
     return (
         f"{{'agent-class': {_quoted(instrument.kind.agent_class)},\n"

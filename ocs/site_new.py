@@ -38,7 +38,10 @@ __all__ = [
 DEFAULT_DATA_DIR = "/data/hk"
 
 LAKESHORE_372 = InstrumentKind("Lake Shore 372", "Lakeshore372Agent", "--ip-address")
-LAKESHORE_240 = InstrumentKind("Lake Shore 240", "Lakeshore240Agent", "--port")
+# Unlike the 372's, this agent does not acquire by itself unless told so.
+LAKESHORE_240 = InstrumentKind(
+    "Lake Shore 240", "Lakeshore240Agent", "--port", (("--mode", "acq"),)
+)
 KINDS = (LAKESHORE_372, LAKESHORE_240)
 
 _SITE_TEMPLATE = "ocs_template.yaml"

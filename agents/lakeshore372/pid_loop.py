@@ -40,6 +40,7 @@ class LoopSettings:
     Attributes:
         setpoint_k: temperature to hold in kelvin.
         channel: whose temperature, 1 to 16.
+        heater: what clients call the heater: ``sample`` or ``still``.
         gain_w_per_k: see `PiTerms`.
         integral_hz: see `PiTerms`.
         update_s: seconds between changes of the heater.
@@ -49,6 +50,7 @@ class LoopSettings:
 
     setpoint_k: float
     channel: int
+    heater: str
     gain_w_per_k: float
     integral_hz: float
     update_s: float
@@ -207,7 +209,7 @@ class PidLoop:
                 }
             },
             "setpoint": self._settings.setpoint_k,
-            "heater": self._heater.name,
+            "heater": self._settings.heater,
             "power": power_w,
             "output": output,
         }

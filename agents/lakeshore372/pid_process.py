@@ -177,6 +177,7 @@ def _settings(params: Mapping[str, Any]) -> LoopSettings:
     return LoopSettings(
         setpoint_k=params["setpoint"],
         channel=params["channel"],
+        heater=params["heater"],
         gain_w_per_k=params["P"],
         integral_hz=params["I"],
         update_s=params["update_time"],

@@ -106,7 +106,7 @@ def test_an_agent_of_each_instrument_starts_from_it(monkeypatch: pytest.MonkeyPa
 
     def configured(*options: str, agent_class: str) -> argparse.Namespace:
         parser = argparse.ArgumentParser()
-        for option in ("--serial-number", "--ip-address", "--port", "--data-dir"):
+        for option in ("--serial-number", "--ip-address", "--port", "--data-dir", "--mode"):
             parser.add_argument(option)
         words = ["--site-host=lab1", *options]
         return resolve_args(agent_class, parser, words, echo=lambda _: None)
@@ -117,6 +117,7 @@ def test_an_agent_of_each_instrument_starts_from_it(monkeypatch: pytest.MonkeyPa
     assert (second.serial_number, second.ip_address) == ("LSA24AA", "bridge2.lab:7777")
     module = configured(agent_class="Lakeshore240Agent")
     assert (module.instance_id, module.serial_number, module.port) == ("LSA22ZC", "LSA22ZC", None)
+    assert module.mode == "acq"
     assert configured(agent_class="AggregatorAgent").data_dir == "/srv/it's data"
     assert configured(agent_class="RegistryAgent").instance_id == "registry"
 

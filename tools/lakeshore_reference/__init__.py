@@ -1,0 +1,1 @@
+"""The reference pages of the Lake Shore Agents, made from the code."""
