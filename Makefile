@@ -17,10 +17,10 @@ INSTALL_PURE = PYBJDATA_NO_EXTENSION=1 PYUBJSON_NO_EXTENSION=1 $(PIP_INSTALL) --
 UPSTREAM = $(wildcard .venv-upstream/bin/python)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test upstream lint format bench lock clean
+.PHONY: help demo test upstream lint format bench reference lock clean
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -57,6 +57,7 @@ lint: $(VENV)/dev.stamp  ## Check style, types and who imports whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy tools docker/grafana docker/dependencies.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/dev.stamp  ## Put the code into its form
@@ -69,6 +70,11 @@ bench: $(VENV)/dev.stamp  ## Measure ratios against peers and limits
 	$(BIN)/python bench/sisock_ingest.py
 	$(BIN)/python bench/sisock_query.py
 	$(BIN)/python bench/archive_query.py
+	$(BIN)/python bench/lakeshore.py $(UPSTREAM)
+
+reference: $(VENV)/dev.stamp  ## Renew the pages and dashboards that are written by tools/
+	$(BIN)/python tools/make_operations_reference.py
+	$(BIN)/python tools/make_dashboards.py
 
 lock: $(VENV)/dev.stamp  ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --no-header --python-version 3.11 pyproject.toml -o requirements.lock
