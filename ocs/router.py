@@ -6,13 +6,23 @@ the configuration passes ``crossbar check`` of crossbar 26.10.1.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ocs.router_link import MAX_MESSAGE_BYTES
 from ocs.router_security import SecureTransport, consumer_role, hub_list_permission
 
-__all__ = ["router_command", "router_config", "write_router_config"]
+__all__ = ["LOOPBACK_ORIGINS", "router_command", "router_config", "write_router_config"]
+
+LOOPBACK_ORIGINS = tuple(
+    f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1")
+)
+"""Whose web pages may open a WebSocket to the router, unless told otherwise.
+
+Anybody's page in a browser on the router's computer could command instruments if all were. Programs
+say no origin, and are not concerned.
+"""
 
 
 def _role(name: str, uri: str, *, register: bool) -> dict[str, Any]:
@@ -38,6 +48,7 @@ def router_config(
     realm: str = "test_realm",
     address_root: str = "observatory",
     secure: SecureTransport | None = None,
+    allowed_origins: Sequence[str] = LOOPBACK_ORIGINS,
 ) -> dict[str, Any]:
     """Describe a crossbar node with one router for agents, clients and data nodes.
 
@@ -47,6 +58,7 @@ def router_config(
         realm: The WAMP realm.
         address_root: First component of every agent's address.
         secure: A second transport, with TLS, for those who know a secret.
+        allowed_origins: Web pages that may join, as ``https://lab.example:*``.
     """
     controller = _role("iocs_controller", f"{address_root}.", register=False)
     # Containers' health checks see whether a node is listed, without a session of their own.
@@ -61,7 +73,9 @@ def router_config(
             "type": "web",
             "endpoint": {"type": "tcp", "port": port, "interface": interface},
             "paths": {
-                "ws": _websocket({"anonymous": {"type": "static", "role": "server"}}),
+                "ws": _websocket(
+                    {"anonymous": {"type": "static", "role": "server"}}, allowed_origins
+                ),
                 "call": {
                     "type": "caller",
                     "realm": realm,
@@ -78,7 +92,10 @@ def router_config(
             {
                 "type": "web",
                 "endpoint": secure.endpoint(interface),
-                "paths": {"ws": _websocket(secure.auth()), "info": {"type": "nodeinfo"}},
+                "paths": {
+                    "ws": _websocket(secure.auth(), allowed_origins),
+                    "info": {"type": "nodeinfo"},
+                },
             }
         )
     return {
@@ -94,7 +111,7 @@ def router_config(
     }
 
 
-def _websocket(auth: dict[str, Any]) -> dict[str, Any]:
+def _websocket(auth: dict[str, Any], allowed_origins: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "websocket",
         "serializers": ["msgpack", "cbor", "json"],
@@ -108,6 +125,8 @@ def _websocket(auth: dict[str, Any]) -> dict[str, Any]:
             "max_message_size": MAX_MESSAGE_BYTES,
             "open_handshake_timeout": 5_000,
             "close_handshake_timeout": 1_000,
+            "allowed_origins": list(allowed_origins),
+            "allow_null_origin": False,
         },
     }
 

@@ -18,7 +18,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ocs.child_programs import ChildProgram
-from ocs.router import router_command, write_router_config
+from ocs.router import LOOPBACK_ORIGINS, router_command, write_router_config
 from ocs.router_security import site_users
 from ocs.runner import Service, run_service
 from ocs.server_certificate import CERTIFICATE, KEY, ServerCertificate
@@ -115,6 +115,12 @@ def make_parser(environ: Mapping[str, str] | None = None) -> argparse.ArgumentPa
             "1 also lets in who knows the published secrets of upstream's programs",
         ),
         (
+            "--allowed-origins",
+            "ALLOWED_ORIGINS",
+            ",".join(LOOPBACK_ORIGINS),
+            "web pages that may join from a browser, with commas between them",
+        ),
+        (
             "--crossbar-config",
             "CROSSBAR_CONFIG",
             None,
@@ -182,6 +188,7 @@ def _prepare(
         realm=args.realm,
         address_root=args.address_root,
         secure=secure,
+        allowed_origins=[origin.strip() for origin in args.allowed_origins.split(",")],
     )
     notes = [_COMPAT_WARNING] if well_known else []
     return router_command(runtime), _hub_env(args, site, secure.certificate), certificate, notes
