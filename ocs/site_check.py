@@ -163,7 +163,8 @@ def _check_data_dir(site: SiteConfig, hostname: str) -> Iterator[Finding]:
         options = ArgContainer(flatten_arguments(instance.get("arguments") or ()))
         for name in options.values("--data-dir")[-1:]:
             existing = Path(name).absolute()
-            while not existing.exists():
+            # Path.exists would raise where a directory above may not be entered.
+            while not os.path.exists(existing):  # noqa: PTH110
                 existing = existing.parent
             if not os.access(existing, os.W_OK):
                 yield Finding(
@@ -271,6 +272,11 @@ def _check_certificates(directory: Path, now: datetime) -> Iterator[Finding]:
             serious=False,
         )
         return
+    if folders := [name for name in missing if (directory / name).is_dir()]:
+        yield Finding(
+            f"{directory}: {', '.join(folders)} must be a file but is a directory, as Docker makes "
+            "one where a file to be mounted is not there; docker-compose down, sudo rmdir it"
+        )
     if missing:
         yield Finding(
             f"{directory} lacks {', '.join(missing)}; run ./setup-tls.sh && "
@@ -312,7 +318,7 @@ def _has_content(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return bool(file.read(1))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
 
 

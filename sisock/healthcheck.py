@@ -113,6 +113,7 @@ def check_router(_: argparse.Namespace) -> None:
 
 
 async def _ask_hub(connection: "Connection", reactor: Any) -> None:
+    from autobahn.wamp.exception import ApplicationError  # noqa: PLC0415
     from twisted.internet.defer import TimeoutError as TooLate  # noqa: PLC0415
 
     connection.start()
@@ -120,7 +121,10 @@ async def _ask_hub(connection: "Connection", reactor: Any) -> None:
         await connection.when_connected().addTimeout(TIMEOUT_S, reactor)
     except TooLate:
         raise Unhealthy(f"no session within {TIMEOUT_S:g} s") from None
-    await connection.call(GET_DATA_NODE, timeout=TIMEOUT_S)
+    try:
+        await connection.call(GET_DATA_NODE, timeout=TIMEOUT_S)
+    except ApplicationError as error:
+        raise Unhealthy(f"the hub does not answer: {error.error}") from None
 
 
 def _ask_router(args: argparse.Namespace, procedure: str, *arguments: str) -> Any:

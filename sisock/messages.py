@@ -200,7 +200,7 @@ def decode_data(answer: object, listing: FieldList | None) -> DataAnswer | None:
     lister: dict[str, str] = {}
     for name, timeline in timelines.items():
         if isinstance(timeline, Mapping) and isinstance(timeline.get("t"), list | tuple):
-            times[name] = np.array(timeline["t"], dtype=np.float64)
+            times[name] = _times(timeline["t"])
             for field in _names(timeline.get("fields")) + _names(timeline.get("field")):
                 lister.setdefault(field, name)
     only = next(iter(times)) if len(times) == 1 else None
@@ -215,6 +215,16 @@ def decode_data(answer: object, listing: FieldList | None) -> DataAnswer | None:
                 series[field] = _ascending(times[candidate], values)
                 break
     return DataAnswer(series)
+
+
+def _times(raw: Sequence[object]) -> FloatArray:
+    try:
+        times = np.array(raw, dtype=np.float64)
+    except TypeError as error:
+        raise ValueError(f"the times of a timeline must be numbers: {error}") from error
+    if times.ndim != 1:
+        raise ValueError("the times of a timeline must be a flat list")
+    return times
 
 
 def _ascending(times: FloatArray, values: Column) -> tuple[FloatArray, Column]:

@@ -1,15 +1,18 @@
 """From a checked query to what was found: the one way to samples for every kind of client."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import attrs
 
 from sisock.errors import BadRequest, SisockError
 from sisock.http.answers import Series, Table, TargetAnswer
-from sisock.http.directory import NodeView
+from sisock.http.directory import FieldEntry, NodeView
 from sisock.http.events import annotation_rows, in_window
 from sisock.http.facade import MonitorFacade
 from sisock.http.gaps import GAP_POINTS, gap_rows
 from sisock.http.monitor import Window
+from sisock.http.patterns import Effort
 from sisock.http.queries import Query, Target
 from sisock.http.targets import Expansion, expand
 from sisock.uris import split_name
@@ -17,6 +20,7 @@ from sisock.uris import split_name
 __all__ = ["AllFailed", "answer_query", "find_marks"]
 
 MAX_QUERY_SERIES = 2000
+MAX_QUERY_SAMPLES = 1_000_000  # some 40 MB of JSON
 
 _ANNOTATION_COLUMNS = {
     "time": "time",
@@ -35,7 +39,7 @@ def answer_query(monitor: MonitorFacade, query: Query) -> list[TargetAnswer]:
     """Find what every target of a query asks for, in the order of the targets.
 
     Raises:
-        BadRequest: the targets stand for too many fields.
+        BadRequest: the targets stand for too many fields, or samples.
         AllFailed: there is no target whose data could be had.
     """
     expansions = _expand(monitor, query)
@@ -48,8 +52,15 @@ def answer_query(monitor: MonitorFacade, query: Query) -> list[TargetAnswer]:
         )
     window = Window(query.start, query.end, query.max_points, query.stride_s)
     found = monitor.fetch(list(wanted), window) if wanted else {}
+    samples = sum(series.times.size for series in found.values())
+    if samples > MAX_QUERY_SAMPLES:
+        raise BadRequest(
+            f"the answer would have {samples} samples: allowed are {MAX_QUERY_SAMPLES}; ask for "
+            "fewer points or fields, or for a shorter time at once"
+        )
+    gaps = _gaps(monitor, query.start, query.end, _gap_targets(query))
     answers = [
-        TargetAnswer(target, table=_own_table(monitor, target, query))
+        TargetAnswer(target, table=_own_table(monitor, target, query, gaps))
         if target.own_table is not None
         else TargetAnswer(target, _series_of(target.text, expansions[target], found))
         for target in query.targets
@@ -63,12 +74,16 @@ def answer_query(monitor: MonitorFacade, query: Query) -> list[TargetAnswer]:
 def _expand(monitor: MonitorFacade, query: Query) -> dict[Target, Expansion]:
     """Find out what the targets mean; asks for new lists of fields only where that may help."""
     targets = [target for target in query.targets if target.own_table is None]
-    known = dict.fromkeys(entry.name for entry in monitor.fields(fresh=False))
-    expansions = {target: expand(target.text, known) for target in targets}
+    expansions = _expanded(targets, monitor.fields(fresh=False))
     if any(not expansion.names for expansion in expansions.values()):
-        known = dict.fromkeys(entry.name for entry in monitor.fields())
-        expansions = {target: expand(target.text, known) for target in targets}
+        expansions = _expanded(targets, monitor.fields())
     return expansions
+
+
+def _expanded(targets: Iterable[Target], entries: Iterable[FieldEntry]) -> dict[Target, Expansion]:
+    known = dict.fromkeys(entry.name for entry in entries)
+    effort = Effort()
+    return {target: expand(target.text, known, effort) for target in targets}
 
 
 def _pairs(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -80,7 +95,10 @@ def _series_of(
 ) -> tuple[Series, ...]:
     if not expansion.names:
         return (Series(text, error=expansion.trouble),)
-    return tuple(found[pair] for pair in _pairs(expansion.names))
+    series = [found[pair] for pair in _pairs(expansion.names)]
+    if expansion.trouble and not series[-1].error:
+        series[-1] = attrs.evolve(series[-1], error=expansion.trouble)
+    return tuple(series)
 
 
 def find_marks(monitor: MonitorFacade, start: float, end: float, what: str) -> list[dict[str, Any]]:
@@ -98,18 +116,45 @@ def find_marks(monitor: MonitorFacade, start: float, end: float, what: str) -> l
     """
     if split_name(what) is None:
         return annotation_rows(in_window(monitor.events(), start, end, what))
-    query = Query(start, end + 1e-3, GAP_POINTS, None, (Target(what.strip()),))
-    (answer,) = answer_query(monitor, query)
-    return [row for series in answer.series for row in gap_rows(series, end - start)]
+    return _gaps(monitor, start, end + 1e-3, [what])[what]
 
 
-def _own_table(monitor: MonitorFacade, target: Target, query: Query) -> Table:
-    if target.own_table == "annotations":
-        what = "" if target.text == target.own_table else target.text
+def _gaps(
+    monitor: MonitorFacade, start: float, end: float, names: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the gaps in the samples of ``[start, end)`` by target; asks for all at once."""
+    if not names:
+        return {}
+    targets = tuple(Target(name.strip()) for name in names)
+    answers = answer_query(monitor, Query(start, end, GAP_POINTS, None, targets))
+    return {
+        name: [row for series in answer.series for row in gap_rows(series, end - start)]
+        for name, answer in zip(names, answers, strict=True)
+    }
+
+
+def _gap_targets(query: Query) -> list[str]:
+    return [
+        target.text
+        for target in query.targets
+        if target.own_table == "annotations" and split_name(target.text) is not None
+    ]
+
+
+def _own_table(
+    monitor: MonitorFacade,
+    target: Target,
+    query: Query,
+    gaps: Mapping[str, list[dict[str, Any]]],
+) -> Table:
+    if target.own_table != "annotations":
+        return _nodes(monitor.nodes())
+    what = "" if target.text == target.own_table else target.text
+    marks = gaps.get(what)
+    if marks is None:
         marks = find_marks(monitor, query.start, query.end, what)
-        rows = [[mark[name] for name in _ANNOTATION_COLUMNS] for mark in marks]
-        return Table(tuple(_ANNOTATION_COLUMNS.items()), rows)
-    return _nodes(monitor.nodes())
+    rows = [[mark[name] for name in _ANNOTATION_COLUMNS] for mark in marks]
+    return Table(tuple(_ANNOTATION_COLUMNS.items()), rows)
 
 
 def _nodes(nodes: Iterable[NodeView]) -> Table:

@@ -118,8 +118,8 @@ def _field_name(entry: FieldEntry) -> str:
 def _trouble(series: list[Series]) -> str:
     """Say in a header what rows cannot say: why a target has none."""
     text = "; ".join(dict.fromkeys(found.error for found in series if found.error))
-    printable = text.encode("ascii", "backslashreplace").decode().replace("\n", " ")
-    return printable.replace("\r", " ")[:_TROUBLE_CHARS]
+    ascii_text = text.encode("ascii", "backslashreplace").decode()
+    return "".join(char if char.isprintable() else " " for char in ascii_text)[:_TROUBLE_CHARS]
 
 
 def _field(entry: FieldEntry) -> dict[str, Any]:

@@ -42,6 +42,10 @@ class NodeSilent(SisockError):
     """A data node did not give what it was asked for; the message says why."""
 
 
+class NodeLate(NodeSilent):
+    """A data node did not answer in time."""
+
+
 @attrs.frozen
 class Window:
     """Which samples are asked for.
@@ -82,6 +86,8 @@ class Monitor:
         self._clock = clock
         self._asked: dict[str, float] = {}
         self._asking: dict[str, list[Deferred[None]]] = {}
+        # Nodes whose last answer with data did not come, and whether one is being waited for.
+        self._overdue: dict[str, bool] = {}
         self._retry: Any = None
         connection.subscribe(uris.NODE_ADDED, self._node_added)
         connection.subscribe(uris.NODE_SUBTRACTED, self._node_subtracted)
@@ -212,7 +218,7 @@ class Monitor:
             raise NodeSilent(str(error)) from error
         except CallTimeout as error:
             self.directory.silent(name, f"no answer within {timeout_s:g} s", self._clock())
-            raise NodeSilent(f"data node {name} did not answer within {timeout_s:g} s") from error
+            raise NodeLate(f"data node {name} did not answer within {timeout_s:g} s") from error
         except ApplicationError as error:
             if error.error == ApplicationError.NO_SUCH_PROCEDURE:
                 self.directory.vanished(name, "it is not on the router", self._clock())
@@ -246,6 +252,11 @@ class Monitor:
     async def _fetch_node(
         self, node: str, fields: list[str], window: Window
     ) -> dict[tuple[str, str], Series]:
+        if self._overdue.get(node):
+            # Each question would hold one of the web server's threads until it times out, and
+            # soon there were none left for other nodes.
+            why = f"data node {node} did not answer last time; it is being asked again"
+            return {(node, field): _failed(node, field, why) for field in fields}
         view = self.directory.get(node)
         if view is None or view.listing is None:
             await self._refresh_node(node, max_age_s=1.0)
@@ -283,15 +294,28 @@ class Monitor:
         more: dict[str, Any] = {"min_stride": window.stride_s}
         if view is not None and view.takes_max_points:
             more = {"max_points": window.max_points}
-        answer = await self._call_node(
-            node,
-            uris.get_data_uri(node),
-            fields,
-            window.start,
-            window.end,
-            timeout_s=DATA_TIMEOUT_S,
-            **more,
-        )
+        if node in self._overdue:
+            self._overdue[node] = True
+        late = False
+        try:
+            answer = await self._call_node(
+                node,
+                uris.get_data_uri(node),
+                fields,
+                window.start,
+                window.end,
+                timeout_s=DATA_TIMEOUT_S,
+                **more,
+            )
+        except NodeLate:
+            late = True
+            raise
+        finally:
+            # Also if whoever asked has gone meanwhile.
+            if late:
+                self._overdue[node] = False
+            else:
+                self._overdue.pop(node, None)
         return decode_data(answer, view.listing if view is not None else None)
 
     async def _check_declared(self, node: str, series: dict[str, Series]) -> None:

@@ -12,10 +12,11 @@ import attrs
 
 from sisock.errors import SisockError
 
-__all__ = ["PatternError", "glob_to_pattern", "matching"]
+__all__ = ["Effort", "PatternError", "glob_to_pattern", "matching"]
 
 MAX_PATTERN_CHARS = 2000
 MAX_STEPS = 1_000_000
+_STEPS_PER_CHAR = 15  # what compiling a character takes, in steps of matching
 
 Test = Callable[[str], bool]
 
@@ -24,18 +25,35 @@ class PatternError(SisockError):
     """A pattern cannot be used; it may hold literals and ``. [..] (..|..) * + ?``."""
 
 
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
+@attrs.define
+class Effort:
+    """What all patterns of one request may take together; a million steps are some 0.2 s."""
+
+    steps: int = 10 * MAX_STEPS
+
+
+def matching(pattern: str, names: Iterable[str], effort: Effort | None = None) -> list[str]:
     """Return the names that match ``pattern`` as a whole.
+
+    Args:
+        pattern: What a stranger has sent.
+        names: What to choose from.
+        effort: What is left for this request; gets less.
 
     Raises:
         PatternError: the syntax is none of ours, or the work would be too much.
     """
+    left = effort or Effort()
+    left.steps -= _STEPS_PER_CHAR * min(len(pattern), MAX_PATTERN_CHARS)
+    if left.steps <= 0:
+        raise PatternError("all patterns together take too long: ask for less at once")
     machine = _Parser(pattern).machine()
-    budget = MAX_STEPS
+    budget = min(MAX_STEPS, left.steps)
     found = []
     for name in names:
         matched, steps = machine.matches(name, budget)
         budget -= steps
+        left.steps -= steps
         if budget <= 0:
             raise PatternError(f"{pattern!r} takes too long to match: choose a simpler pattern")
         if matched:

@@ -5,13 +5,15 @@ from collections.abc import Collection
 
 import attrs
 
-from sisock.http.patterns import PatternError, glob_to_pattern, matching
+from sisock.http.patterns import Effort, PatternError, glob_to_pattern, matching
 from sisock.uris import split_name
 
 __all__ = ["MAX_SERIES", "Expansion", "expand", "select"]
 
 MAX_SERIES = 500
 """Most fields that one target may stand for."""
+
+_MOST_CHARS = 100_000  # what the alternatives of a target may come to, each written out
 
 _ESCAPE = re.compile(r"\\(.)")
 _SPECIAL = re.compile(r"(?<!\\)(?:\\\\)*[\^$*+?()|\[\]{}]")
@@ -33,7 +35,7 @@ class Expansion:
     trouble: str = ""
 
 
-def expand(target: str, known_names: Collection[str]) -> Expansion:
+def expand(target: str, known_names: Collection[str], effort: Effort | None = None) -> Expansion:
     """Return the fields a target means.
 
     In turn: the exact name; the name with backslashes taken away, as Grafana escapes what comes
@@ -44,6 +46,7 @@ def expand(target: str, known_names: Collection[str]) -> Expansion:
     Args:
         target: As it came.
         known_names: Names known so far, ``NODE::field``; best a dict or set.
+        effort: What is left for the patterns of this request.
     """
     plain = _plain(target, known_names)
     if plain is not None:
@@ -53,7 +56,7 @@ def expand(target: str, known_names: Collection[str]) -> Expansion:
         names = [_plain(part, known_names) for part in alternatives]
         if all(name is not None for name in names):
             return _of_names([name for name in names if name is not None], known_names)
-    found, trouble = _matching(target, known_names)
+    found, trouble = _matching(target, known_names, effort)
     if found:
         return _limited(found, known=True)
     return Expansion((), known=False, trouble=trouble or f"no field matches {target!r}")
@@ -68,12 +71,14 @@ def select(wanted: str, names: Collection[str]) -> list[str]:
     return _matching(wanted, names)[0]
 
 
-def _matching(text: str, names: Collection[str]) -> tuple[list[str], str]:
+def _matching(
+    text: str, names: Collection[str], effort: Effort | None = None
+) -> tuple[list[str], str]:
     """Return the names that match a pattern or a glob; or none, and what is wrong with it."""
     trouble = ""
     for pattern in (text, glob_to_pattern(text)):
         try:
-            found = matching(pattern, names)
+            found = matching(pattern, names, effort)
         except PatternError as error:
             trouble = str(error)
             continue
@@ -111,7 +116,10 @@ def _limited(names: list[str], *, known: bool) -> Expansion:
 
 
 def _alternatives(target: str) -> list[str] | None:
-    """Split ``a(p|q)b`` or ``a{p,q}b`` into ``apb`` and ``aqb``; None if it is of neither form."""
+    """Split ``a(p|q)b`` or ``a{p,q}b`` into ``apb`` and ``aqb``.
+
+    None if it is of neither form, or far longer than any list of names.
+    """
     for opening, bar, closing in ("(|)", "{,}"):
         found = _split(target, opening, bar, closing)
         if found is not None:
@@ -132,6 +140,8 @@ def _split(target: str, opening: str, separator: str, closing: str) -> list[str]
         parts.append(target[at:bar])
         at = bar + 1
     parts.append(target[at:end])
+    if len(parts) * (begin + len(target) - end) > _MOST_CHARS:
+        return None
     return [target[:begin] + part + target[end + 1 :] for part in parts]
 
 

@@ -16,18 +16,17 @@ import psutil
 from sisock.errors import SisockError
 
 __all__ = [
+    "CpuLoad",
     "Reading",
     "SensorsFailed",
     "choose_reading",
     "parse_sensors",
-    "read_cpu_load",
     "read_temperatures",
     "sensors_command",
 ]
 
 SENSORS = "sensors"
 COMMAND_TIMEOUT_S = 2.0
-_FIRST_LOAD_S = 0.2
 
 _INPUT = re.compile(r"\s+(?P<feature>\S+)_input:\s*(?P<value>\S+)\s*")
 
@@ -124,9 +123,34 @@ def read_temperatures() -> dict[str, float]:
     }
 
 
-def read_cpu_load() -> dict[str, float]:
-    """Return how busy the processors were since the last call, in percent, as ``cpu_load``."""
-    return {"cpu_load": float(psutil.cpu_percent())}
+class CpuLoad:
+    """How busy the processors were from one reading to the next; first, since the computer started.
+
+    psutil's own ``cpu_percent`` counts from the last call of the same thread, and readings come
+    from whichever thread is free: in a new one it is zero.
+    """
+
+    def __init__(self) -> None:
+        self._spent_s = 0.0
+        self._idle_s = 0.0
+
+    def read(self) -> dict[str, float]:
+        """Return the load in percent, as ``cpu_load``.
+
+        Raises:
+            SensorsFailed: the processors' clocks have not moved since the last reading.
+        """
+        times = psutil.cpu_times()
+        # What guests have used is counted as the host's, too.
+        guests_s = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        spent_s = sum(times) - guests_s
+        idle_s = times.idle + getattr(times, "iowait", 0.0)
+        whole, idle = spent_s - self._spent_s, idle_s - self._idle_s
+        if whole <= 0:
+            raise SensorsFailed("the processors' clocks have not moved since the last reading")
+        self._spent_s, self._idle_s = spent_s, idle_s
+        # Of a wait for a disk, the kernel may take back a little.
+        return {"cpu_load": round(100 * min(max(1 - idle / whole, 0.0), 1.0), 1)}
 
 
 def choose_reading(
@@ -157,5 +181,4 @@ def choose_reading(
         passed_over.append("the kernel offers no temperatures")
     except SensorsFailed as error:
         passed_over.append(str(error))
-    psutil.cpu_percent(interval=_FIRST_LOAD_S)  # the load is counted from one call to the next
-    return Reading("the CPU load", "%", read_cpu_load), passed_over
+    return Reading("the CPU load", "%", CpuLoad().read), passed_over

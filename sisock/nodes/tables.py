@@ -14,7 +14,7 @@ from sisock.series import FloatArray
 
 __all__ = ["Table", "complete_lines", "make_table", "parse_pairs"]
 
-_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = rb"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _ROW = re.compile(
     rb"[ \t]*" + _NUMBER + rb"[ \t]+(?:" + _NUMBER + rb"|[-+]?(?:nan|inf))(?:[ \t].*)?\r?",
     re.IGNORECASE,

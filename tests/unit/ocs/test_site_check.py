@@ -71,6 +71,25 @@ def test_a_problem_ends_it_with_1_and_one_line(site: Path) -> None:
     assert end == f"{site}: 1 problem"
 
 
+def test_a_directory_in_the_place_of_a_secret_is_said(site: Path) -> None:
+    """Docker makes one for a file that is to be mounted and is not there."""
+    secret = site / ".crossbar" / "secrets" / "consumer.secret"
+    secret.unlink()
+    secret.mkdir()
+    status, told = check(str(site), "--hostname=lab1")
+    assert status == 1
+    assert "secrets/consumer.secret must be a file but is a directory" in told
+    assert "lacks secrets/consumer.secret; run ./setup-tls.sh" in told
+
+
+def test_a_data_dir_that_cannot_even_be_looked_for_ends_nothing(site: Path) -> None:
+    text = (site / "yale.yaml").read_text(encoding="utf-8")
+    impossible = re.sub(r"('--data-dir',\s*)'[^']*'", rf"\1'/{'x' * 300}'", text)
+    assert impossible != text
+    (site / "yale.yaml").write_text(impossible, encoding="utf-8")
+    assert not [finding for finding in findings(site) if finding.serious]
+
+
 def test_a_note_is_no_problem(site: Path) -> None:
     change(site / "yale.yaml", "'RegistryAgent'", "'DewarAgent'")
     status, told = check(str(site), "--hostname=lab1")

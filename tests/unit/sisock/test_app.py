@@ -198,6 +198,21 @@ def test_too_many_fields(client: FlaskClient, monitor: FakeMonitor) -> None:
     assert "2500 fields" in answer.get_json()["message"]
 
 
+def test_too_many_samples(client: FlaskClient, monitor: FakeMonitor) -> None:
+    monitor.add("C::long", [0.0] * 1_000_001)
+    answer = query(client, "C::long", maxDataPoints=200_000)
+    assert answer.status_code == 400
+    assert "1000001 samples" in answer.get_json()["message"]
+
+
+def test_a_target_cut_short_says_so(client: FlaskClient, monitor: FakeMonitor) -> None:
+    for number in range(501):
+        monitor.add(f"C::f{number}", [0.0])
+    series = query(client, "C::f.*").get_json()
+    assert len(series) == 500
+    assert "501 fields" in series[-1]["meta"]["custom"]["error"]
+
+
 def test_a_body_that_is_too_large(client: FlaskClient) -> None:
     answer = client.post("/query", data=b" " * (2**20 + 1))
     assert answer.status_code == 413

@@ -114,6 +114,20 @@ def test_annotations_of_simpod(client: FlaskClient, monitor: FakeMonitor) -> Non
         assert table["rows"][-1] == [(T0 - 5) * 1000, None, "B is away", "gone", "B,away"]
 
 
+def test_gaps_of_many_fields_are_asked_for_at_once(
+    client: FlaskClient, monitor: FakeMonitor
+) -> None:
+    """Each question may take as long as a slow node does, and a thread waits for it."""
+    times = [T0 - 60 + second for second in range(60) if not 20 < second < 40]
+    names = [f"A::gap{number}" for number in range(5)]
+    for name in names:
+        monitor.add(name, [0.0] * len(times), times)
+    targets = [{"target": name, "payload": {"annotations": True}} for name in names]
+    tables = client.post("/query", json={"range": RANGE, "targets": targets}).get_json()
+    assert [table["rows"][0][2] for table in tables] == [f"{name} has a gap" for name in names]
+    assert len(monitor.windows) == 1
+
+
 def test_annotations_of_simplejson(client: FlaskClient, monitor: FakeMonitor) -> None:
     monitor.directory.vanished("B", "gone", T0 - 5)
 

@@ -100,6 +100,7 @@ def test_one_bad_target_spoils_no_other(client: FlaskClient, monitor: FakeMonito
     assert answer.headers["X-Sisock-Trouble"] == (
         "A::gone is broken; no field matches 'nonsense'; no A::n\\xf6pe"
     )
+    assert ask(client, "A::t", "A::x\r\n\0y").headers["X-Sisock-Trouble"] == "no A::x   y"
     assert "X-Sisock-Trouble" not in ask(client, "A::t").headers
     alone = ask(client, "A::gone")
     assert (alone.status_code, alone.get_json()) == (502, {"message": "A::gone is broken"})

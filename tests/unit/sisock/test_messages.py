@@ -107,6 +107,14 @@ def test_values_without_times_are_no_data(timelines: dict[str, object]) -> None:
     assert answer.series == {}
 
 
+@pytest.mark.parametrize("times", [[1.0, {}], [[1.0, 2.0]], [["x"], ["y"]], ["x", "y"]])
+def test_times_that_are_no_numbers(times: list[object]) -> None:
+    """Whatever a node sends, its error is one that costs no other node's series."""
+    answer = {"data": {"a": [1, 2]}, "timeline": {"x": {"t": times, "fields": ["a"]}}}
+    with pytest.raises(ValueError, match=r"times|convert"):
+        decode_data(answer, None)
+
+
 def test_values_of_all_kinds() -> None:
     times = {"a": {"t": [1.0, 2.0], "fields": ["n", "s", "b", "m", "i"]}}
     data = {"n": [1.0, None], "s": ["a", "b"], "b": [True, False], "m": [1, "x"], "i": [1, 2]}

@@ -267,6 +267,46 @@ def test_a_silent_node_delays_nobody_and_may_come_back(
     assert node.connected
 
 
+def test_a_node_that_hangs_is_waited_for_by_one_only(
+    monitor: Monitor, connection: Any, run: Any
+) -> None:
+    """Whoever waits holds a thread of the web server, which has few."""
+    Node(connection, "A")
+    added(connection, "A")
+    get_data = connection.procedures[uris.get_data_uri("A")]
+    connection.procedures[uris.get_data_uri("A")] = lambda *_, **__: CallTimeout("late")
+    assert run(monitor.fetch([("A", "f0")], WINDOW))["A", "f0"].failed
+    waiting: Deferred[object] = Deferred()
+    asked = len(connection.calls)
+    connection.procedures[uris.get_data_uri("A")] = lambda *_, **__: waiting
+    first = Deferred.fromCoroutine(monitor.fetch([("A", "f0")], WINDOW))
+    for _ in range(20):
+        series = run(monitor.fetch([("A", "f0")], WINDOW))["A", "f0"]
+        assert series.failed
+        assert "being asked again" in series.error
+    assert len(connection.calls) == asked + 1
+    waiting.callback(get_data(["f0"], WINDOW.start, WINDOW.end))
+    connection.procedures[uris.get_data_uri("A")] = get_data
+    for answer in (first.result, run(monitor.fetch([("A", "f0")], WINDOW))):
+        assert answer["A", "f0"].times.size
+
+
+def test_one_who_gives_up_waiting_leaves_the_node_to_others(
+    monitor: Monitor, connection: Any, run: Any
+) -> None:
+    Node(connection, "A")
+    added(connection, "A")
+    get_data = connection.procedures[uris.get_data_uri("A")]
+    connection.procedures[uris.get_data_uri("A")] = lambda *_, **__: CallTimeout("late")
+    run(monitor.fetch([("A", "f0")], WINDOW))
+    connection.procedures[uris.get_data_uri("A")] = lambda *_, **__: Deferred()
+    first = Deferred.fromCoroutine(monitor.fetch([("A", "f0")], WINDOW))
+    first.addErrback(lambda _: None)
+    first.cancel()
+    connection.procedures[uris.get_data_uri("A")] = get_data
+    assert run(monitor.fetch([("A", "f0")], WINDOW))["A", "f0"].times.size
+
+
 def test_listings_asked_for_at_once_are_asked_once(
     monitor: Monitor, connection: Any, clock: Clock
 ) -> None:

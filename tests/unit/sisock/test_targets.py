@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sisock.http.patterns import PatternError, glob_to_pattern, matching
+from sisock.http.patterns import Effort, PatternError, glob_to_pattern, matching
 from sisock.http.targets import MAX_SERIES, expand
 
 NAMES = dict.fromkeys(
@@ -105,3 +105,18 @@ def test_patterns_that_hang_others(pattern: str) -> None:
     with contextlib.suppress(PatternError):
         assert matching(pattern, ["a" * 250] * 200) == []
     assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("target", "times"),
+    [("(" + "|" * 60_000 + ")" + "x" * 60_000, 5), ("(.*a?)" * 330 + "x", 100)],
+)
+def test_targets_that_would_take_for_ever(target: str, times: int) -> None:
+    """A request may hold hundreds of them; its patterns have one measure of work for all."""
+    many = {f"LSA{n}JD::channel_{n}_t": None for n in range(300)}
+    effort = Effort()
+    begin = time.perf_counter()
+    expansions = [expand(target, many, effort) for _ in range(times)]
+    assert time.perf_counter() - begin < 10
+    assert not any(expansion.names for expansion in expansions)
+    assert expansions[-1].trouble

@@ -1,6 +1,8 @@
 """Sensors of this computer: what is read, by which name, and what is kept."""
 
 import stat
+import threading
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,6 @@ from sisock.nodes.sensor_readers import (
     SensorsFailed,
     choose_reading,
     parse_sensors,
-    read_cpu_load,
     read_temperatures,
     sensors_command,
 )
@@ -106,6 +107,20 @@ def test_the_load_where_there_is_nothing_else() -> None:
     assert [reason.split()[-1] for reason in passed_over] == ["(lm-sensors)", "temperatures"]
 
 
+def test_the_load_whatever_thread_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """psutil's own measure begins anew, with zero, in every thread."""
+    Times = namedtuple("Times", "user system idle iowait")
+    spent = [Times(10.0, 10.0, 70.0, 10.0), Times(16.0, 11.0, 72.0, 11.0)]
+    monkeypatch.setattr("psutil.cpu_times", lambda: spent.pop(0))
+    reading, _ = choose_reading(lambda _name: None, dict)
+    values = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: values.append(reading.read()["cpu_load"]))
+        thread.start()
+        thread.join()
+    assert values == [20.0, 70.0]
+
+
 def test_a_kernel_that_refuses() -> None:
     def refuse() -> dict[str, float]:
         raise SensorsFailed("the kernel's sensors cannot be read: Permission denied")
@@ -117,7 +132,6 @@ def test_a_kernel_that_refuses() -> None:
 
 def test_this_machine() -> None:
     assert all(np.isfinite(value) for value in read_temperatures().values())
-    assert list(read_cpu_load()) == ["cpu_load"]
 
 
 def test_one_timeline_for_all_fields() -> None:

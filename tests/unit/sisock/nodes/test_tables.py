@@ -33,7 +33,16 @@ def test_nothing(nothing: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [b"1499990400.0", b"words here", b"1 x", b"36.11499990400.0 33.34", b"\0\0\0\0", b"1,2"]
+    "bad",
+    [
+        b"1499990400.0",
+        b"1" * 50_000,
+        b"words here",
+        b"1 x",
+        b"36.11499990400.0 33.34",
+        b"\0\0\0\0",
+        b"1,2",
+    ],
 )
 def test_a_spoiled_line_costs_no_other(bad: bytes) -> None:
     data = b"# c\n1 2\n" + bad + b"\n\n3 4\n5 nan\n"
