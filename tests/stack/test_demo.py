@@ -6,11 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support.stack_run import Stack, listeners, run
-
-from ocs.testing import wait_for
-
-FIELDS = {"LSA23JD": "LSA23JD::channel_01_t", "ls240": "ls240::channel_1_t"}
+from support.stack_engine import containers_of, listeners, run, throwaway, wait_for
+from support.stack_page import Page
+from support.stack_run import Stack
 
 # Who has to be there for a curve of the 372 to go on.
 ON_THE_WAY = [
@@ -24,32 +22,17 @@ BESIDE = ["weather", "sensors", "demo-registry", "demo-aggregator"]
 BACK_WITHIN_S = 15.0
 
 
-def newest_of_the_scan(stack: Stack) -> float | None:
-    """Return the time of the newest sample of any channel: the 372 visits one after the other."""
-    latest = stack.ask("/api/v1/latest") or []
-    times = [item["time"] for item in latest if item["name"].startswith("LSA23JD::")]
-    return max(times) if times else None
-
-
-def wait_for_samples_after(stack: Stack, since: float, deadline_s: float = BACK_WITHIN_S) -> None:
-    def arrived() -> bool:
-        newest = newest_of_the_scan(stack)
-        return newest is not None and newest > since
-
-    wait_for(arrived, deadline_s, "a new sample of the 372")
-
-
 def test_everything_is_healthy_and_curves_move(demo: Stack) -> None:
     assert demo.health().keys() >= {"grafana", "sensors", *ON_THE_WAY, *BESIDE}
     assert set(demo.health().values()) == {"healthy"}
     for _ in range(3):
-        wait_for_samples_after(demo, time.time())
-    demo.wait_for_data_after(time.time(), FIELDS["ls240"], BACK_WITHIN_S)
+        demo.wait_for_samples_after(time.time())
+    demo.wait_for_samples_after(time.time(), "ls240")
 
 
 @pytest.mark.parametrize("kind", ["current", "legacy"])
 def test_grafanas_data_source_gets_what_its_dashboards_show(demo: Stack, kind: str) -> None:
-    wait_for_samples_after(demo, time.time())
+    demo.wait_for_samples_after(time.time())
     said = demo.in_network(
         "python",
         "/grafana/probe.py",
@@ -67,7 +50,7 @@ def test_nothing_listens_beyond_loopback(demo: Stack, listened_before: set[str])
 
 
 def test_containers_have_no_more_rights_than_they_need(demo: Stack) -> None:
-    for service in demo.services():
+    for service in containers_of(demo.project):
         found = demo.inspect(service)
         config, host = found["Config"], found["HostConfig"]
         assert config["User"] == "5000:5000", service
@@ -102,11 +85,9 @@ def join(stack: Stack, trust: Path, *who: str) -> str:
     """Try to join over TLS from another container of the network."""
     image = stack.inspect("sisock-http")["Config"]["Image"]
     script = Path(__file__).with_name("join.py")
-    return run(
-        *("docker", "run", "--rm", "--network", "sisock-net", "--user", "0:0"),
-        *("-v", f"{script}:/join.py:ro", "-v", f"{trust}:/trust.pem:ro"),
-        *("--entrypoint", "python", image, "/join.py", "/trust.pem", *who),
-    ).stdout.splitlines()[0]
+    mounts = ("-v", f"{script}:/join.py:ro", "-v", f"{trust}:/trust.pem:ro")
+    done = throwaway(*mounts, "--entrypoint", "python", image, "/join.py", "/trust.pem", *who)
+    return done.stdout.splitlines()[0]
 
 
 def test_the_tls_port_lets_in_only_who_knows_a_secret(demo: Stack) -> None:
@@ -131,8 +112,7 @@ def test_a_router_that_another_authority_vouches_for_is_refused(
     # Ours, too: a bridge that trusts another authority never answers.
     image = demo.inspect("sisock-http")["Config"]["Image"]
     secret = demo.directory / ".crossbar" / "secrets" / "consumer.secret"
-    another = run(
-        *("docker", "run", "--rm", "--network", "sisock-net", "--user", "0:0"),
+    another = throwaway(
         *("-v", f"{tmp_path}/.crossbar/ca_cert.pem:/app/.crossbar/ca_cert.pem:ro"),
         *("-v", f"{secret}:/app/.crossbar/secrets/consumer.secret:ro"),
         *("-e", "CROSSBAR_HOST=sisock-crossbar", "--entrypoint", "sisock-healthcheck"),
@@ -145,12 +125,13 @@ def test_a_router_that_another_authority_vouches_for_is_refused(
 
 @pytest.mark.parametrize("service", ON_THE_WAY)
 def test_data_return_by_themselves_after_a_crash(demo: Stack, service: str) -> None:
-    wait_for_samples_after(demo, time.time())
+    demo.wait_for_samples_after(time.time())
     before = demo.inspect(service)["RestartCount"]
     demo.kill(service)
     killed = time.time()
     wait_for(lambda: demo.inspect(service)["RestartCount"] > before, 10, f"{service} to be back")
-    wait_for_samples_after(demo, time.time(), BACK_WITHIN_S - (time.time() - killed))
+    left_s = BACK_WITHIN_S - (time.time() - killed)
+    demo.wait_for_samples_after(time.time(), deadline_s=left_s)
 
 
 @pytest.mark.parametrize("service", BESIDE)
@@ -164,17 +145,10 @@ def test_others_come_back_by_themselves_after_a_crash(demo: Stack, service: str)
         return run("docker", "exec", demo.container(service), *check, ok=False).returncode == 0
 
     wait_for(serves, BACK_WITHIN_S, f"{service} to serve")
-    wait_for_samples_after(demo, time.time())
+    demo.wait_for_samples_after(time.time())
 
 
-def test_a_renewed_certificate_is_taken_up(demo: Stack) -> None:
-    run("./setup-tls.sh", "--renew", "--rotate-secrets", cwd=demo.directory)
-    demo.compose("up", "-d", "--force-recreate")
-    demo.wait_until_healthy()
-    wait_for_samples_after(demo, time.time())
-
-
-def test_what_was_recorded_survives_down_and_up(demo: Stack) -> None:
+def test_what_was_recorded_survives_down_and_up(demo: Stack, page: Page) -> None:
     def recorded() -> set[str]:
         recorder = demo.container("demo-aggregator")
         listing = run("docker", "exec", recorder, "find", "/data", "-name", "*.g3", ok=False)
@@ -182,8 +156,9 @@ def test_what_was_recorded_survives_down_and_up(demo: Stack) -> None:
 
     wait_for(recorded, 90, "a file of the recorder")
     before = recorded()
-    demo.compose("down")
+    page.follow("docker-compose --profile demo down")
+    assert not containers_of(demo.project)
     demo.compose("up", "-d")
     demo.wait_until_healthy()
     assert before <= recorded()
-    wait_for_samples_after(demo, time.time())
+    demo.wait_for_samples_after(time.time())

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.stack_run import ROOT, Stack, run
+from support.stack_engine import PREFIX, ROOT, containers_of, run, wait_for
+from support.stack_page import Reader
+from support.stack_run import Stack
 
-from ocs.testing import AgentProcess, free_port, wait_for
+from ocs.testing import AgentProcess, free_port
 
 SEED = Path(__file__).with_name("seed-docker-compose.yml")
 DOCUMENT = ROOT.parent / "shared" / "seed" / "live_monitoring.rst"
@@ -45,7 +47,7 @@ def test_the_copy_here_is_what_the_document_says() -> None:
 
 
 @pytest.fixture(scope="module")
-def seed(images: Stack) -> Iterator[Stack]:
+def seed(images: Stack, reader: Reader) -> Iterator[Stack]:
     text = SEED.read_text(encoding="utf-8")
     for name, ours in IMAGES.items():
         theirs = f"grumpy.physics.yale.edu/{name}:0.1.0"
@@ -62,14 +64,13 @@ def seed(images: Stack) -> Iterator[Stack]:
             shutil.copy(
                 images.directory / "docker" / "grafana" / kind / "dashboards" / name, target
             )
-    stack = Stack(
-        images.command, images.directory, "ocs-seed-test", ("seed.yml", "seed-override.yml")
-    )
-    stack.compose("up", "-d")
+    files = ("seed.yml", "seed-override.yml")
+    stack = Stack(reader.compose, images.directory, f"{PREFIX}seed", files)
     try:
+        stack.compose("up", "-d")
         yield stack
     finally:
-        stack.compose("down")
+        stack.compose("down", "--timeout=2")
 
 
 @pytest.fixture
@@ -114,16 +115,11 @@ def on_the_host(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_what_agents_on_the_host_publish_reaches_grafana(seed: Stack, on_the_host: Path) -> None:
-    def moving() -> bool:
-        latest = seed.ask("/api/v1/latest") or []
-        times = [item["time"] for item in latest if item["name"].startswith("LSA23JD::")]
-        return bool(times) and max(times) > started
-
-    started = time.time()
-    wait_for(moving, 60, "samples of the 372 in the bridge")
-    names = seed.ask("/search", {"target": ""})
-    assert "apex_archive::apex_radiometer" in names
-    assert "LSA23JD::channel_01_t" in names
+    seed.wait_for_samples_after(time.time(), deadline_s=60)
+    wanted = {"apex_archive::apex_radiometer", "LSA23JD::channel_01_t"}
+    wait_for(
+        lambda: wanted <= set(seed.ask("/search", {"target": ""})), 60, f"{wanted} to be listed"
+    )
     wait_for(lambda: list(on_the_host.glob("hk/*/*.g3")), 90, "a file of the aggregator")
     for kind in ("current", "legacy"):
         seed.in_network(
@@ -140,7 +136,7 @@ def test_what_agents_on_the_host_publish_reaches_grafana(seed: Stack, on_the_hos
 def test_its_services_have_their_names(seed: Stack) -> None:
     ports = run("docker", "port", "sisock_crossbar").stdout.split()
     assert ports[-1] == "127.0.0.1:8001"
-    assert set(seed.services()) == {
+    assert containers_of(seed.project).keys() == {
         "grafana",
         "sisock-crossbar",
         "sisock-http",
