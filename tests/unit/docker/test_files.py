@@ -14,9 +14,7 @@ ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "site-configs" / "templates"
 CURRENT_DASHBOARDS = ROOT / "docker" / "grafana" / "current" / "dashboards"
 COPIES = [
-    *((ROOT / name, TEMPLATES / name) for name in ("docker-compose.yml", "setup-tls.sh")),
-    (ROOT / "init-docker-env.sh", TEMPLATES / "init-docker-env.sh"),
-    *((path, TEMPLATES / "dashboards" / path.name) for path in CURRENT_DASHBOARDS.glob("*.json")),
+    (path, TEMPLATES / "dashboards" / path.name) for path in CURRENT_DASHBOARDS.glob("*.json")
 ]
 IN_TEMPLATES = {"OCS_SOURCE": "../..", "GRAFANA_DASHBOARDS": "./dashboards"}
 
