@@ -31,7 +31,7 @@ exit status:
   0  done; with check: the file is fit
   1  refused: the file is not fit, or is there already, or the location is taken
   2  wrong command line, or the instrument does not answer; nothing was changed
-  3  writing failed halfway: the location is incomplete, write it again
+  3  writing failed halfway: the location is empty or incomplete, write it again
 """
 
 

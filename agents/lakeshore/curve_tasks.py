@@ -40,7 +40,7 @@ class CurveTasks:
         self._cancel = threading.Event()
 
     def abort(self, session: OpSession, _params: object) -> tuple[bool, str]:
-        """End a transfer early; a location that is being written stays incomplete."""
+        """End a transfer early; a location that is being written is emptied."""
         session.set_status("stopping")
         self._cancel.set()
         return True, "Asked the transfer to end."

@@ -115,14 +115,23 @@ class CurveTransfer:
             self._write_header(location, curve.header)
             self._write_points(location, curve)
         except InstrumentError as error:
+            state = "is empty now" if self._empties(location) else "is incomplete"
             raise CurveIncomplete(
-                f"{self._where.title(location)} is incomplete, write it again before it is used: "
-                f"{error}"
+                f"{self._where.title(location)} {state}, write it again before it is used: {error}"
             ) from error
         return (
             f"{self._where.title(location)} holds {curve.header.name!r} with {len(curve.points)} "
             f"points, verified. Before, it held {present}."
         )
+
+    def _empties(self, location: int) -> bool:
+        """Try to leave no half curve: its temperatures would look like any others."""
+        try:
+            # Not to be cancelled: this is what a cancelled transfer ends with.
+            left = self._link.change(self._where.delete(location), self._where.point(location, 1))
+        except InstrumentError:
+            return False
+        return not left.units and not left.kelvin
 
     def require_writable(self, location: int, curve: Curve, *, overwrite: bool) -> str:
         """Check everything that can be checked without changing the unit.

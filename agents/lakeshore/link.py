@@ -270,6 +270,8 @@ class InstrumentLink:
             except TimeoutError:
                 if not remaining:
                     raise
+                # What has come of this answer is no beginning of the next.
+                self._framer = LineFramer()
             else:
                 self._check_identity(identity)
                 self._identity = identity

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from agents.lakeshore.messages import BadReply
@@ -62,6 +62,8 @@ class Outages:
         name: what people call it, as ``Lake Shore 372``.
         stop: ends a wait when set.
         backoff: how long to wait between tries.
+        on_change: called when the connection is in another trouble, ahead of the wait for the next
+            try.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Outages:
         name: str,
         stop: threading.Event,
         backoff: Backoff | None = None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = session
         self._address = address
         self._name = name
         self._stop = stop
         self._backoff = backoff or Backoff()
+        self._on_change = on_change
         self._trouble: str | None = None
         self._others: dict[str, str] = {}
         self._bad_in_a_row = 0
@@ -138,6 +142,7 @@ class Outages:
         if message != self._trouble:
             self._trouble = message
             # First what is shown: whoever reads the message finds it so.
+            self._on_change()
             self._show()
             self._session.add_message(f"{message} Trying again.")
         self._stop.wait(self._backoff.next_delay_s())

@@ -35,6 +35,10 @@ SLICE_S = 0.1
 """How often a wait looks at the caller's cancel event."""
 
 
+_SEND_S = 0.5
+"""How long a serial port may take a line; without a bound one that is stuck would hold us up."""
+
+
 class Cancelled(InstrumentError):
     """The caller's cancel event was set before the answer had come."""
 
@@ -156,7 +160,9 @@ class SerialConnector:
         """
         options: dict[str, Any] = {} if "://" in self.address else {"exclusive": True}
         try:
-            port = serial.serial_for_url(self.address, baudrate=self._baud, timeout=0, **options)
+            port = serial.serial_for_url(
+                self.address, baudrate=self._baud, timeout=0, write_timeout=_SEND_S, **options
+            )
             port.reset_input_buffer()
         except serial.SerialException as error:
             if error.errno == errno.EAGAIN:

@@ -185,7 +185,9 @@ class _ModuleRun:
         driver = module.driver
         self._outages = Outages(_Share(board, module), driver.address, driver.name, stop)
         self._watch = InputWatch()
-        self._reader = ModuleReader(self._ask, lambda: driver.model, has_curve=module.has_curve)
+        self._reader = ModuleReader(
+            self._ask, lambda: driver.model, has_curve=module.curves.is_whole
+        )
         self._fields: dict[str, dict[str, float]] = {}
 
     def _ask(self, query: Query[T]) -> T:
@@ -217,7 +219,7 @@ class _ModuleRun:
                 self._tell_failure()
             else:
                 self._outages.on_answer()
-                incomplete = self._module.incomplete_curves
+                incomplete = self._module.curves.incomplete
                 self._outages.report(self._watch.troubles(sweep, incomplete_curves=incomplete))
                 self._publish(sweep)
 
@@ -258,11 +260,15 @@ def _named(module: Module, text: str) -> str:
 
 def _fields_of_2019(prefix: str, sweep: Sweep) -> Mapping[str, float]:
     """Return each input's reading in its preferred units, under the input's name."""
-    names = {channel: setup.name or f"Channel {channel}" for channel, setup in sweep.setups.items()}
+    names = {
+        channel: repair_field_name(prefix + (setup.name or f"Channel {channel}"))
+        for channel, setup in sweep.setups.items()
+    }
+    # After the repair: of two names that differ in a space only, one would have hidden the other.
     count = Counter(names.values())
     return {
-        repair_field_name(
-            prefix + (name if count[name] == 1 else f"{name} {channel}")
-        ): sweep.readings[channel].in_units(sweep.setups[channel].units)
+        name if count[name] == 1 else f"{name}_{channel}": sweep.readings[channel].in_units(
+            sweep.setups[channel].units
+        )
         for channel, name in names.items()
     }

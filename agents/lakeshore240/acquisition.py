@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
+from agents.lakeshore.link import InstrumentUnavailable
 from agents.lakeshore.messages import Query
 from agents.lakeshore240 import codec
 from agents.lakeshore240.driver import Model
@@ -17,6 +18,9 @@ __all__ = ["Ask", "InputReading", "InputSetup", "ModuleReader", "Sweep"]
 T = TypeVar("T")
 
 _ZERO_CELSIUS_K = 273.15
+
+_HELD_UP_S = 2.0
+"""An answer that takes so long tears a sweep: what was read before it is of another time."""
 
 
 class Ask(Protocol):
@@ -115,6 +119,7 @@ class ModuleReader:
         self._has_curve = has_curve
         self._clock = clock
         self._setups: Mapping[int, InputSetup] | None = None
+        self._flags: dict[int, ReadingStatus] = {}
 
     def forget(self) -> None:
         """Learn anew how the inputs are set up."""
@@ -125,7 +130,8 @@ class ModuleReader:
 
         Raises:
             BadReply: an answer made no sense; the next sweep may be better.
-            InstrumentUnavailable: no answer.
+            InstrumentUnavailable: no answer, or one that took so long, with an interruption or a
+                busy line, that the readings do not belong to one time.
         """
         if self._setups is None:
             self._setups = self._learn()
@@ -150,10 +156,9 @@ class ModuleReader:
             status = ReadingStatus.INVALID_READING if tells_status else None
             return InputReading(math.nan, math.nan, status)
         whole = self._has_curve(channel)
-        temperature_k = self._ask(codec.kelvin(channel))
-        sensor = self._ask(codec.sensor_units(channel))
-        # Last, so that a flag that comes up meanwhile is taken rather than missed.
-        status = self._ask(codec.reading_status(channel)) if tells_status else None
+        temperature_k = self._ask_in_time(codec.kelvin(channel))
+        sensor = self._ask_in_time(codec.sensor_units(channel))
+        status = self._status(channel) if tells_status else None
         whole = whole and self._has_curve(channel)
         # Nothing is at 0 K: that is what a module says of an input without a curve.
         flagged = status is not None and status.temperature_invalid
@@ -162,3 +167,24 @@ class ModuleReader:
         if status is not None and status.sensor_invalid:
             sensor = math.nan
         return InputReading(temperature_k, sensor, status)
+
+    def _status(self, channel: int) -> ReadingStatus:
+        """Return what the module says against an input's reading that has just been asked for.
+
+        Asked last, a flag that comes up meanwhile is taken. One that goes away meanwhile was up at
+        the question of the sweep before.
+        """
+        flags = self._ask_in_time(codec.reading_status(channel))
+        before, self._flags[channel] = self._flags.get(channel, ReadingStatus(0)), flags
+        return flags | before
+
+    def _ask_in_time(self, query: Query[T]) -> T:
+        asked_s = self._clock()
+        answer = self._ask(query)
+        took_s = self._clock() - asked_s
+        if took_s > _HELD_UP_S:
+            raise InstrumentUnavailable(
+                f"Reading was held up for {took_s:.1f} s: these readings are dropped, as they are "
+                "not of one time. Check the connection, and whether another program uses it."
+            )
+        return answer

@@ -67,7 +67,7 @@ class CurveOperations:
         tasks, filename = self._tasks[module.block_name], params["filename"]
         if params["dry_run"]:
             return True, tasks.check(channel, filename, overwrite=params["overwrite"])
-        with module.curve_changing(channel):
+        with module.curves.changing(channel):
             overwrite = params["overwrite"]
             return True, tasks.upload(session, channel, filename, overwrite=overwrite)
 
@@ -105,7 +105,7 @@ class CurveOperations:
             module (str): Serial number, if the Agent has several modules.
         """
         module, channel = find_target(self._modules, params)
-        with module.curve_changing(channel):
+        with module.curves.changing(channel):
             return True, self._tasks[module.block_name].delete(session, channel)
 
     def _abort(self, session: OpSession, params: object) -> tuple[bool, str]:

@@ -43,8 +43,9 @@ _MANNERS = Manners(
         "that you may read and write the port, and that no other program uses it."
     ),
     reply_timeout_s=2.0,
-    # The unit wants 10 ms between messages (specification 3.1).
-    command_pause_s=0.01,
+    # The unit wants 10 ms between messages (specification 3.1). A command may arrive later than it
+    # was sent, and what follows it must not come too soon all the same.
+    command_pause_s=0.03,
     query_pause_s=0.01,
     # The first question after plugging in often gets no answer.
     first_tries=3,

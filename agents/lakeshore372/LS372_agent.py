@@ -78,7 +78,7 @@ class LS372_Agent:  # noqa: N801 - the name in use since 2019
             self._settings,
             InputOperations(agent, editor),
             ScanOperations(agent, editor),
-            CurveOperations(agent, self.driver),
+            CurveOperations(agent, self.driver, editor),
         )
         self._initialized = False
         self._initialising = threading.Lock()
@@ -294,7 +294,12 @@ def main(args: Sequence[str] | None = None) -> None:
         ),
     )
     lakeshore.register(options.mode, sample_heater=options.sample_heater)
-    OutputOperations(agent, lakeshore.driver, limits.from_args(options)).register()
+    OutputOperations(
+        agent,
+        lakeshore.driver,
+        limits.from_args(options),
+        on_input_change=lakeshore.channels_changed.set,
+    ).register()
     runner.run(agent, auto_reconnect=True)
 
 

@@ -141,7 +141,13 @@ class AcqProcess:
                 "heats is not known. Look at the front panel.",
                 lambda: ask(sample_heater_output()),
             )
-        self._outages = Outages(session, host.driver.address, host.driver.name, stop)
+        self._outages = Outages(
+            session,
+            host.driver.address,
+            host.driver.name,
+            stop,
+            on_change=self._tell_data,
+        )
         self._fields: dict[str, dict[str, float]] = {}
         self._tell_data()
 
@@ -181,6 +187,9 @@ class AcqProcess:
             self._reader.forget()
         sample = self._reader.step()
         self._outages.on_answer()
+        if self._host.channels_changed.is_set():
+            # It was taken around the change: the channel has not settled, or had another name.
+            sample = None
         if sample is not None:
             self._publish(sample)
         troubles = dict(self._reader.troubles())

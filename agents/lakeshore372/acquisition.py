@@ -12,6 +12,7 @@ While a channel settles no reading is asked for: the unit would repeat the previ
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
 
@@ -19,10 +20,28 @@ import attrs
 
 from agents.lakeshore372 import codec, input_codec
 from agents.lakeshore372.dialect import Ask, ChannelSettings, Dialect, Reading, learn
-from agents.lakeshore372.input_tables import ReadingStatus, Settling, Units
+from agents.lakeshore372.input_tables import MEASUREMENT_CHANNELS, ReadingStatus, Settling, Units
 from agents.lakeshore372.watch import Freshness, ScanWatch
 
-__all__ = ["ControlReader", "ControlSample", "Sample", "ScanReader", "SettleBy", "channel_stem"]
+__all__ = [
+    "ControlReader",
+    "ControlSample",
+    "Sample",
+    "ScanReader",
+    "SettleBy",
+    "channel_stem",
+    "channel_stems",
+]
+
+
+_HELD_UP_S = 2.0
+"""An answer that takes so long came over an interruption: when its reading was made is not known.
+
+The next one, 0.1 s later, is as good.
+"""
+
+_LEAVING_S = 0.5
+"""A channel's last reading is taken if the scanner was still seen there no longer ago than this."""
 
 
 class SettleBy(Enum):
@@ -115,6 +134,20 @@ def channel_stem(name: str, channel: int) -> str:
     return stem
 
 
+def channel_stems(names: Mapping[int, str]) -> dict[int, str]:
+    """Turn the names of channels into the beginnings of their field names, all different.
+
+    Every one of several channels with the same name gets ``Channel_`` and its number. Capital or
+    not makes no difference, as live monitors write all names small.
+    """
+    stems = {channel: channel_stem(name, channel) for channel, name in names.items()}
+    counts = Counter(stem.casefold() for stem in stems.values())
+    return {
+        channel: stem if counts[stem.casefold()] == 1 else f"Channel_{channel:02d}"
+        for channel, stem in stems.items()
+    }
+
+
 class ScanReader:
     """Follow the scanner and return every reading once.
 
@@ -147,7 +180,8 @@ class ScanReader:
         self._freshness: dict[int, Freshness] = {}
         self._scan_watch = ScanWatch()
         self._overdue: codec.ScanState | None = None
-        self._stem_owners: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self._seen_there_s = 0.0
 
     @property
     def dialect(self) -> Dialect:
@@ -205,12 +239,11 @@ class ScanReader:
 
     def _enter(self, arrival: _Arrival) -> _Visit:
         channel = arrival.channel
-        name = self._ask(input_codec.input_name(channel))
+        stem, name = self._name(channel)
         settings = self._dialect.channel_settings(self._ask, channel)
         wait_s: float = settings.inset.pause_s
         if not arrival.ask_status:
             wait_s += self._delay_s(settings)
-        stem = self._own_stem(name, channel)
         return _Visit(
             channel=channel,
             block_name=name if stem == name.replace(" ", "_") else stem.replace("_", " "),
@@ -224,12 +257,18 @@ class ScanReader:
         # At least a second of the dwell is left for readings.
         return min(self._extra_delay_s, max(0.0, settings.inset.dwell_s - 1.0))
 
-    def _own_stem(self, name: str, channel: int) -> str:
-        """Give each channel field names of its own, even where two bear one name."""
-        stem = channel_stem(name, channel)
-        if self._stem_owners.setdefault(stem, channel) != channel:
-            return f"Channel_{channel:02d}"
-        return stem
+    def _name(self, channel: int) -> tuple[str, str]:
+        """Return what a channel's fields begin with, and its name on the unit.
+
+        Which channels share a name does not depend on which of them the scanner visits first: all
+        names are asked for when one is new.
+        """
+        name = self._ask(input_codec.input_name(channel))
+        if self._names.get(channel) != name:
+            others = [other for other in MEASUREMENT_CHANNELS if other != channel]
+            names = {other: self._ask(input_codec.input_name(other)) for other in others}
+            self._names = {**names, channel: name}
+        return channel_stems(self._names)[channel], name
 
     def _settle(self, visit: _Visit) -> _Visit | None:
         """Look whether the visit's readings are fresh by now; None if it is over already."""
@@ -255,15 +294,22 @@ class ScanReader:
     def _read(self, visit: _Visit) -> Sample | None:
         asked_s = self._clock()
         reading = self._dialect.reading(self._ask, visit.channel)
-        time_s = (asked_s + self._clock()) / 2
+        answered_s = self._clock()
+        time_s = (asked_s + answered_s) / 2
         left = reading.scan.channel != visit.channel
         freshness = self._freshness.setdefault(visit.channel, Freshness())
-        fresh = freshness.take(
+        if left:
+            # It may have gone long ago: between two questions, something else may have taken time.
+            timely = answered_s - self._seen_there_s <= _LEAVING_S
+        else:
+            timely = answered_s - asked_s <= _HELD_UP_S
+        fresh = timely and freshness.take(
             (reading.temperature_k, reading.resistance_ohm, reading.quadrature_ohm),
             time_s,
             flagged=bool(reading.status) and not left,
             distinct=self._dialect.quadrature,
-            excited=visit.settings.intype.excitation_on,
+            # An emulator may well say the same for ever.
+            excited=visit.settings.intype.excitation_on and not self._dialect.plain_numbers,
         )
         if left:
             # What it said is still the last reading of the channel it has just left.
@@ -273,6 +319,7 @@ class ScanReader:
         return _sample(visit, reading, time_s) if fresh else None
 
     def _watch_scan(self, scan: codec.ScanState, visit: _Visit, now: float) -> None:
+        self._seen_there_s = now
         if not scan.autoscan:
             for channel, freshness in self._freshness.items():
                 if channel != scan.channel:
@@ -312,13 +359,14 @@ class ControlReader:
         """
         asked_s = self._clock()
         reading = dialect.control_reading(self._ask)
-        time_s = (asked_s + self._clock()) / 2
-        fresh = self._freshness.take(
+        answered_s = self._clock()
+        time_s = (asked_s + answered_s) / 2
+        fresh = answered_s - asked_s <= _HELD_UP_S and self._freshness.take(
             (reading.temperature_k, reading.resistance_ohm, None),
             time_s,
             flagged=bool(reading.status),
             distinct=False,
-            excited=True,
+            excited=not dialect.plain_numbers,
         )
         if not fresh:
             return None

@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import attrs
 
 from agents.lakeshore.messages import InstrumentError, Query, combine
 from agents.lakeshore372 import codec
 from agents.lakeshore372.codec import InputsSettling, ScanState
+from agents.lakeshore372.dialect import Ask
 from agents.lakeshore372.input_tables import Channel, ReadingStatus, Settling
 
 __all__ = ["ChannelReader", "ChannelReading", "UnusableReading"]
-
-T = TypeVar("T")
 
 
 class UnusableReading(InstrumentError):
@@ -45,10 +44,6 @@ class _Answer:
     quadrature_ohm: float = 0.0
 
 
-class _Ask(Protocol):
-    def __call__(self, query: Query[T], /) -> T: ...
-
-
 class ChannelReader:
     """Reads one channel.
 
@@ -59,7 +54,7 @@ class ChannelReader:
     """
 
     def __init__(
-        self, ask: _Ask, channel: Channel, *, clock: Callable[[], float] = time.time
+        self, ask: Ask, channel: Channel, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._ask = ask
         self._channel = channel

@@ -7,8 +7,7 @@ from agents.lakeshore.curve_tasks import CurveTasks
 from agents.lakeshore.curves import CurveFormat, CurveLocations, CurveUnfit
 from agents.lakeshore.link import InstrumentLink
 from agents.lakeshore.operations import reporting
-from agents.lakeshore372 import input_codec
-from agents.lakeshore372.input_tables import MEASUREMENT_CHANNELS, Channel
+from agents.lakeshore372.input_editor import InputEditor
 from ocs.ocs_agent import OCSAgent, OpSession, param
 
 __all__ = ["LS372_CURVES", "CurveOperations"]
@@ -23,8 +22,6 @@ LS372_CURVES = CurveLocations(
 )
 """Curves that a 372 lets us write; 1 to 20 are the maker's."""
 
-ALL_CHANNELS: tuple[Channel, ...] = ("A", *MEASUREMENT_CHANNELS)
-
 
 class CurveOperations:
     """Curve tasks of a 372.
@@ -32,11 +29,12 @@ class CurveOperations:
     Args:
         agent: where they are registered.
         driver: the unit.
+        editor: changes its inputs, which use the curves.
     """
 
-    def __init__(self, agent: OCSAgent, driver: InstrumentLink) -> None:
+    def __init__(self, agent: OCSAgent, driver: InstrumentLink, editor: InputEditor) -> None:
         self._agent = agent
-        self._driver = driver
+        self._editor = editor
         self._tasks = CurveTasks(driver, LS372_CURVES)
 
     def register(self) -> None:
@@ -60,7 +58,7 @@ class CurveOperations:
 
         **Task** - Write a calibration file to a curve of the unit and read it back. Readings go
         on meanwhile; a curve that a channel uses is refused, as its temperatures would be wrong
-        until the end.
+        until the end. For the same reason none can be assigned that is not written whole.
 
         Args:
             curve_number (int): 21 to 59.
@@ -72,8 +70,8 @@ class CurveOperations:
         filename, overwrite = params["filename"], params["overwrite"]
         if params["dry_run"]:
             return True, self._tasks.check(number, filename, overwrite=overwrite)
-        self._require_unused(number)
-        return True, self._tasks.upload(session, number, filename, overwrite=overwrite)
+        with self._editor.curve_changing(number):
+            return True, self._tasks.upload(session, number, filename, overwrite=overwrite)
 
     @param("curve_number", type=int)
     @param("filename", type=str)
@@ -107,18 +105,5 @@ class CurveOperations:
             curve_number (int): 21 to 59.
         """
         number = LS372_CURVES.require(params["curve_number"])
-        self._require_unused(number)
-        return True, self._tasks.delete(session, number)
-
-    def _require_unused(self, number: int) -> None:
-        users = [
-            str(channel)
-            for channel in ALL_CHANNELS
-            if self._driver.ask(input_codec.input_settings(channel)).curve == number
-        ]
-        if users:
-            raise CurveUnfit(
-                f"Curve {number} is in use by channel {', '.join(users)}, whose temperatures "
-                "would be wrong meanwhile. Write to another curve and assign that one "
-                "(set_calibration_curve)."
-            )
+        with self._editor.curve_changing(number):
+            return True, self._tasks.delete(session, number)

@@ -1,16 +1,20 @@
 """Change how a channel is measured: ask, change what is wanted, send the whole, ask again."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import attrs
 
+from agents.lakeshore.curve_guard import CurveGuard
+from agents.lakeshore.curves import CurveUnfit
 from agents.lakeshore.link import InstrumentLink, Refused
 from agents.lakeshore.messages import Command, Query
 from agents.lakeshore372 import codec, input_codec
 from agents.lakeshore372.codec import ScanState
 from agents.lakeshore372.input_tables import (
+    MEASUREMENT_CHANNELS,
     RESISTANCE_RANGE_OHM,
     Autorange,
     Channel,
@@ -56,6 +60,7 @@ class InputEditor:
         self._on_change = on_change
         # A set is asked for and sent back whole: two of them at once would undo each other.
         self._editing = threading.Lock()
+        self._curves = CurveGuard("location")
 
     def settings(self, channel: Channel) -> InputSettings:
         """Ask how the scanner treats a channel."""
@@ -154,9 +159,15 @@ class InputEditor:
         """Assign a curve to a channel, 0 for none.
 
         Raises:
-            Refused: there is no such curve on the unit; the channel keeps the one it had.
+            Refused: there is no such curve on the unit, or it is not whole; the channel keeps the
+                one it had.
         """
         with self._editing:
+            if not self._curves.is_whole(curve):
+                raise Refused(
+                    f"Curve {curve} is being written, or writing it has failed halfway: it gives "
+                    "wrong temperatures. Wait for the end, or write it again (upload_cal_curve)."
+                )
             before = self.settings(channel)
             if before.curve == curve:
                 return before
@@ -171,6 +182,22 @@ class InputEditor:
             f"Channel {channel}: the unit has not taken curve {curve}; there is probably none in "
             f"that place. The channel has curve {restored.curve}, as the unit says (0 is none)."
         )
+
+    @contextmanager
+    def curve_changing(self, curve: int) -> Iterator[None]:
+        """Have a curve that no channel uses not be assigned to one while it changes.
+
+        If that ends with `CurveIncomplete`, it cannot be assigned until it has been written whole.
+
+        Raises:
+            CurveUnfit: a channel uses it.
+            TransferRunning: it is being changed already.
+        """
+        with ExitStack() as changing:
+            with self._editing:
+                self._require_unused(curve)
+                changing.enter_context(self._curves.changing(curve))
+            yield
 
     def set_name(self, channel: Channel, name: str) -> str:
         """Give a channel a name; return the one the unit has.
@@ -204,6 +231,16 @@ class InputEditor:
                 "that channel?"
             )
         return after
+
+    def _require_unused(self, curve: int) -> None:
+        channels: tuple[Channel, ...] = ("A", *MEASUREMENT_CHANNELS)
+        users = [str(channel) for channel in channels if self.settings(channel).curve == curve]
+        if users:
+            raise CurveUnfit(
+                f"Curve {curve} is in use by channel {', '.join(users)}, whose temperatures would "
+                "be wrong meanwhile. Write to another curve and assign that one "
+                "(set_calibration_curve)."
+            )
 
     def _send_setup(
         self, channel: Channel, wanted: InputSetup, changes: Mapping[str, Any]

@@ -1,11 +1,10 @@
 """Tell beforehand whether an output may do what it is about to be told. Asks, sets nothing."""
 
 import math
-from typing import Protocol, TypeVar
 
 from agents.lakeshore.link import Refused
-from agents.lakeshore.messages import Query
 from agents.lakeshore372 import input_codec, loop_codec, output_codec
+from agents.lakeshore372.dialect import Ask
 from agents.lakeshore372.input_tables import Units
 from agents.lakeshore372.limits import LimitExceeded, Limits
 from agents.lakeshore372.output_codec import OutputState
@@ -21,14 +20,11 @@ from agents.lakeshore372.output_tables import (
 
 __all__ = ["OutputChecks", "power_w", "same"]
 
-T = TypeVar("T")
-
 _IDLE_MODES = (OutputMode.OFF, OutputMode.MONITOR_OUT)
 """Modes in which a manual output does nothing."""
 
-
-class _Ask(Protocol):
-    def __call__(self, query: Query[T], /) -> T: ...
+_SELF_STARTING_MODES = (OutputMode.MONITOR_OUT, OutputMode.ZONE)
+"""Modes that give something though the range is off now: a zone has a range of its own."""
 
 
 def power_w(state: OutputState, value: float) -> float:
@@ -56,7 +52,7 @@ class OutputChecks:
         limits: what the site allows.
     """
 
-    def __init__(self, ask: _Ask, limits: Limits) -> None:
+    def __init__(self, ask: Ask, limits: Limits) -> None:
         self._ask = ask
         self._limits = limits
 
@@ -112,13 +108,10 @@ class OutputChecks:
         Raises:
             LimitExceeded: the site does not allow it.
         """
-        limits = self._limits
-        if state.setup.mode is OutputMode.CLOSED_LOOP and limits.setpoint_k is not None:
-            channel = state.setup.channel
-            if channel and self._ask(input_codec.input_setup(channel)).units is Units.KELVIN:
-                limits.check_setpoint(self._ask(loop_codec.setpoint(output)))
-        if state.heater_range or state.setup.mode is OutputMode.MONITOR_OUT:
+        if state.heater_range or state.setup.mode in _SELF_STARTING_MODES:
             self.check_running(output, state)
+        else:
+            self._check_present_setpoint(output, state)
 
     def check_running(self, output: Output, state: OutputState) -> None:
         """Refuse a state in which an output would give more than the site allows.
@@ -133,6 +126,7 @@ class OutputChecks:
         limits, mode = self._limits, state.setup.mode
         if mode is OutputMode.OFF:
             return
+        self._check_present_setpoint(output, state)
         match output:
             case Output.SAMPLE:
                 if mode is OutputMode.ZONE and _any_set(
@@ -154,6 +148,25 @@ class OutputChecks:
                     limits.check_warm_up(self._ask(output_codec.warm_up()).percent)
                 else:
                     limits.check_warm_up(state.manual)
+
+    def _check_present_setpoint(self, output: Output, state: OutputState) -> None:
+        """Refuse a closed loop that works towards more than the site allows.
+
+        Raises:
+            LimitExceeded: its setpoint, which anybody may have set at the front panel, is too
+                high, or in ohms.
+        """
+        channel = state.setup.channel
+        if state.setup.mode is not OutputMode.CLOSED_LOOP or channel is None:
+            return
+        if self._limits.setpoint_k is None:
+            return
+        if self._ask(input_codec.input_setup(channel)).units is not Units.KELVIN:
+            raise LimitExceeded(
+                f"Input {channel}, which controls the {OUTPUT_NAMES[output]}, is in ohms: where "
+                "the site limits the setpoint (--max-setpoint), it must be in kelvin."
+            )
+        self._limits.check_setpoint(self._ask(loop_codec.setpoint(output)))
 
 
 def _unwatched(output: Output, mode: OutputMode, what: str) -> LimitExceeded:

@@ -24,7 +24,10 @@ class OutputOperations:
         agent: the OCS agent they live in.
         driver: speaks with the unit.
         limits: what the site allows.
-        clock: Unix time in seconds.
+        on_input_change: called after a change to how an input is measured.
+        clock: Unix time in seconds, for time stamps.
+        steady: seconds that only ever grow, for all waiting: no correction of the clock may stop a
+            loop or a deadline.
         wait: how time passes between readings, and after a change of range.
     """
 
@@ -34,10 +37,12 @@ class OutputOperations:
         driver: InstrumentLink,
         limits: Limits,
         *,
+        on_input_change: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         wait: Wait = threading.Event.wait,
     ) -> None:
-        software_loop = PidProcess(agent, driver, limits, clock=clock, wait=wait)
+        software_loop = PidProcess(agent, driver, limits, clock=clock, steady=steady, wait=wait)
         self._groups = (
             HeaterOperations(
                 agent,
@@ -49,7 +54,15 @@ class OutputOperations:
             ),
             LoopOperations(agent, driver, limits),
             ZoneOperations(agent, driver, limits),
-            ServoOperations(agent, driver, limits, clock=clock, wait=wait),
+            ServoOperations(
+                agent,
+                driver,
+                limits,
+                on_input_change=on_input_change,
+                clock=clock,
+                steady=steady,
+                wait=wait,
+            ),
             software_loop,
         )
 

@@ -68,7 +68,8 @@ class PidLoop:
         heater: what to heat with.
         publish: called with each output that the unit has confirmed, in the unit's terms.
         stop: ends the loop when set.
-        clock: Unix time in seconds.
+        clock: Unix time in seconds, for the readings' time stamps.
+        steady: seconds that only ever grow, for all else.
         wait: how time passes between readings.
     """
 
@@ -82,6 +83,7 @@ class PidLoop:
         stop: threading.Event,
         *,
         clock: Callable[[], float],
+        steady: Callable[[], float],
         wait: Wait,
     ) -> None:
         self._session = session
@@ -90,7 +92,7 @@ class PidLoop:
         self._heater = heater
         self._publish = publish
         self._stop = stop
-        self._clock = clock
+        self._steady = steady
         self._wait = wait
         self._backoff = Backoff()
         self._reader = ChannelReader(outputs.ask, settings.channel, clock=clock)
@@ -121,8 +123,9 @@ class PidLoop:
                 pause_s = self._backoff.next_delay_s()
             except BadReply as error:
                 self._bad_in_a_row += 1
-                if self._bad_in_a_row == BAD_REPLIES_BEFORE_DEGRADED:
-                    self._suspend(str(error))
+                if self._bad_in_a_row >= BAD_REPLIES_BEFORE_DEGRADED:
+                    # Again each time, until the heater is at zero; but the first words will do.
+                    self._suspend(self._trouble or str(error))
             self._wait(self._stop, pause_s)
 
     def _prepare(self) -> PiController:
@@ -132,8 +135,8 @@ class PidLoop:
         self._power_w = 0.0
         moved = to_channel(outputs, settings.channel)
         pause_s = outputs.ask(input_codec.input_settings(settings.channel)).pause_s if moved else 0
-        self._updated_s = self._clock()
-        self._reading_due_s = self._clock() + pause_s + self._patience_s
+        self._updated_s = self._steady()
+        self._reading_due_s = self._steady() + pause_s + self._patience_s
         self._controller = PiController(
             PiTerms(
                 setpoint_k=settings.setpoint_k,
@@ -160,7 +163,7 @@ class PidLoop:
         except UnusableReading as error:
             self._suspend(str(error))
             return
-        now = self._clock()
+        now = self._steady()
         if self._readings and now >= self._updated_s + self._settings.update_s:
             self._update(controller, now)
 
@@ -171,7 +174,7 @@ class PidLoop:
             UnusableReading: it must not be acted on, or there has been none for too long.
         """
         reading = self._reader.read()
-        now = self._clock()
+        now = self._steady()
         self._bad_in_a_row = 0
         self._backoff.reset()
         if reading is not None:

@@ -1,5 +1,6 @@
 """Process that holds a temperature with a software loop, for what the unit's own loop cannot."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +32,10 @@ def _whole(value: Any) -> int:
     return number
 
 
+def _is_term(value: float) -> bool:
+    return 0 <= value < math.inf
+
+
 class PidProcess:
     """Starts, stops and tidies up after the process ``custom_pid``.
 
@@ -38,7 +43,9 @@ class PidProcess:
         agent: the OCS agent it lives in.
         driver: speaks with the unit.
         limits: what the site allows.
-        clock: Unix time in seconds.
+        clock: Unix time in seconds, for time stamps.
+        steady: seconds that only ever grow, for all waiting: no correction of the clock may stop a
+            loop or a deadline.
         wait: how time passes between readings.
     """
 
@@ -49,12 +56,14 @@ class PidProcess:
         limits: Limits,
         *,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         wait: Wait = threading.Event.wait,
     ) -> None:
         self._agent = agent
         self._driver = driver
         self._limits = limits
         self._clock = clock
+        self._steady = steady
         self._wait = wait
         self._stop = threading.Event()
 
@@ -69,8 +78,8 @@ class PidProcess:
     @param("setpoint", type=float, check=lambda kelvin: kelvin > 0)
     @param("heater", cast=heater_name, choices=["still", "sample"])
     @param("channel", cast=_whole, choices=range(1, 17))
-    @param("P", type=float, check=lambda value: value >= 0)
-    @param("I", type=float, check=lambda value: value >= 0)
+    @param("P", type=float, check=_is_term)
+    @param("I", type=float, check=_is_term)
     @param("update_time", type=float, check=lambda seconds: 0 < seconds <= 3600)
     @param("query_rate", default=10.0, type=float, check=lambda hertz: 0.01 <= hertz <= 20)
     @param("sample_heater_range", default=10e-3, type=float, check=lambda amperes: amperes > 0)
@@ -128,20 +137,25 @@ class PidProcess:
             lambda value: self._publish(f"{params['heater']}_heater_out", value),
             stop,
             clock=self._clock,
+            steady=self._steady,
             wait=self._wait,
         )
         outcome = True, "The loop has ended."
+        trouble = ""
         try:
             loop.run()
         except Cancelled:
             pass
         except InstrumentError as error:
             outcome = False, str(error)
-        if not heater.is_touched:
-            return outcome
-        # Told without the loop's event: that one ends every call once a stop is requested.
-        last_word = PidHeater(Outputs(self._driver, self._limits), output, step, self._limits)
-        trouble = self._leave_at_zero(last_word)
+        finally:
+            # Whatever has ended it, nothing may stay heated that nobody controls.
+            if heater.is_touched:
+                # Without the loop's event: that one ends every call once a stop is requested.
+                outputs = Outputs(self._driver, self._limits)
+                trouble = self._leave_at_zero(PidHeater(outputs, output, step, self._limits))
+            if trouble:
+                session.add_message(trouble)
         return (False, f"{outcome[1]} {trouble}") if trouble else outcome
 
     def stop_custom_pid(self, session: OpSession, _params: Any) -> tuple[bool, str]:

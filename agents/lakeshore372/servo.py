@@ -10,7 +10,7 @@ import attrs
 from agents.lakeshore.link import InstrumentLink, Refused
 from agents.lakeshore.messages import InstrumentError
 from agents.lakeshore.operations import reporting
-from agents.lakeshore372 import codec, input_codec, loop_codec, output_codec
+from agents.lakeshore372 import codec, input_codec, loop_codec
 from agents.lakeshore372.channel_reader import ChannelReader
 from agents.lakeshore372.input_tables import Channel, Units
 from agents.lakeshore372.limits import Limits
@@ -57,7 +57,10 @@ class ServoOperations:
         agent: the OCS agent they live in.
         driver: speaks with the unit.
         limits: what the site allows.
-        clock: Unix time in seconds.
+        on_input_change: called after a change to how an input is measured.
+        clock: Unix time in seconds, for time stamps.
+        steady: seconds that only ever grow, for all waiting: no correction of the clock may stop a
+            loop or a deadline.
         wait: how time passes between readings.
     """
 
@@ -67,14 +70,18 @@ class ServoOperations:
         driver: InstrumentLink,
         limits: Limits,
         *,
+        on_input_change: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         wait: Wait = threading.Event.wait,
     ) -> None:
         self._agent = agent
         self._driver = driver
         self._limits = limits
         self._outputs = Outputs(driver, limits)
+        self._on_input_change = on_input_change
         self._clock = clock
+        self._steady = steady
         self._wait = wait
         self._aborts: dict[str, threading.Event] = {}
 
@@ -97,7 +104,7 @@ class ServoOperations:
 
         **Task** - Have the sample heater hold a temperature: autoscan off, scanner to the input
         that controls the heater, input in kelvin, setpoint, mode Closed Loop. The heater's range
-        is switched on only if one is given.
+        is switched on only if one is given; it is off while an input in ohms is changed to kelvin.
 
         Args:
             temperature (float): Kelvin; below 1 K, or up to the site's ``--max-setpoint``.
@@ -110,19 +117,23 @@ class ServoOperations:
         """
         outputs, kelvin = self._outputs, params["temperature"]
         self._limits.check_setpoint(kelvin)
-        setup = outputs.ask(output_codec.output_mode(Output.SAMPLE))
-        channel = setup.channel
+        step: int | None = None
+        if params["heater_range"] is not None:
+            step = range_step(Output.SAMPLE, params["heater_range"])
+        before = outputs.state(Output.SAMPLE)
+        channel = before.setup.channel
         if channel is None:
             raise Refused(
                 "The sample heater has no input to be controlled by: give it one with "
                 "set_output_mode."
             )
-        self._prepare_input(channel)
+        if self._prepare_input(channel) and step is None:
+            step = before.heater_range
         reached = outputs.set_setpoint(Output.SAMPLE, kelvin)
         # The loop is closed last, so that it never works towards an old setpoint.
-        state = outputs.set_mode(Output.SAMPLE, attrs.evolve(setup, mode=OutputMode.CLOSED_LOOP))
-        if params["heater_range"] is not None:
-            step = range_step(Output.SAMPLE, params["heater_range"])
+        closed = attrs.evolve(before.setup, mode=OutputMode.CLOSED_LOOP)
+        state = outputs.set_mode(Output.SAMPLE, closed)
+        if step is not None:
             state = outputs.set_range(Output.SAMPLE, step)
         words = range_text(Output.SAMPLE, state.heater_range)
         session.data = {
@@ -185,13 +196,13 @@ class ServoOperations:
             ``session.data`` as of ``check_temperature_stability``, of the latest time.
         """
         abort = self._abort_event(session)
-        deadline = self._clock() + params["timeout"]
+        deadline = self._steady() + params["timeout"]
         while True:
             session.data = data = self._measure(params["measurements"], params["threshold"], abort)
             words = _stability_words(data, params["threshold"])
             if data["stable"]:
                 return True, words
-            if self._clock() >= deadline:
+            if self._steady() >= deadline:
                 return False, f"Not stable within {params['timeout']:g} s. {words}"
 
     def abort(self, session: OpSession, _params: Any) -> tuple[bool, str]:
@@ -209,8 +220,11 @@ class ServoOperations:
             abort.set()
         return abort
 
-    def _prepare_input(self, channel: Channel) -> None:
+    def _prepare_input(self, channel: Channel) -> bool:
         """Have a channel measured all the time, in kelvin.
+
+        Returns:
+            Whether it was in ohms; the sample heater's range is off then.
 
         Raises:
             Refused: it has no curve, is disabled, or the unit does not take something.
@@ -225,18 +239,25 @@ class ServoOperations:
             )
         if channel == "A":
             if not settings.enabled:
-                raise Refused("Input A is disabled: enable it with enable_control_chan.")
+                raise Refused("Input A is disabled: enable it with engage_channel, channel 0.")
         else:
             to_channel(outputs, channel)
         setup = outputs.ask(input_codec.input_setup(channel))
-        if setup.units is not Units.KELVIN:
-            wanted = attrs.evolve(setup, units=Units.KELVIN)
+        if setup.units is Units.KELVIN:
+            return False
+        # What was a setpoint in ohms is one in kelvin then: nothing may be heated towards it.
+        outputs.set_range(Output.SAMPLE, 0)
+        wanted = attrs.evolve(setup, units=Units.KELVIN)
+        try:
             outputs.confirm(
                 input_codec.set_input_setup(channel, wanted),
                 input_codec.input_setup(channel),
                 lambda answer: answer.units is Units.KELVIN,
                 f"kelvin as the units of input {channel}",
             )
+        finally:
+            self._on_input_change()
+        return True
 
     def _measure(self, number: int, threshold_k: float, abort: threading.Event) -> dict[str, Any]:
         """Take a mean and compare it with the setpoint."""
@@ -254,7 +275,7 @@ class ServoOperations:
 
     def _mean(self, reader: ChannelReader, number: int, abort: threading.Event) -> float:
         patience_s = 2 * number * READING_INTERVAL_S + PATIENCE_S
-        deadline = self._clock() + patience_s
+        deadline = self._steady() + patience_s
         temperatures: list[float] = []
         while True:
             reading = reader.read()
@@ -262,7 +283,7 @@ class ServoOperations:
                 temperatures.append(reading.temperature_k)
             if len(temperatures) == number:
                 return sum(temperatures) / number
-            if self._clock() >= deadline:
+            if self._steady() >= deadline:
                 raise _NotEnoughReadings(
                     f"Only {len(temperatures)} of {number} new readings came within "
                     f"{patience_s:g} s: is the channel settled, and does the unit measure?"

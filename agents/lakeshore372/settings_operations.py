@@ -7,6 +7,7 @@ from typing import Any
 from agents.lakeshore.link import InstrumentLink, Refused
 from agents.lakeshore.messages import identify
 from agents.lakeshore.operations import reporting
+from agents.lakeshore.transports import check
 from agents.lakeshore372.input_editor import InputEditor
 from agents.lakeshore372.settings_file import (
     SettingsError,
@@ -113,15 +114,17 @@ class SettingsOperations:
                 f"{path} has nothing for the unit with serial number {serial}, only for "
                 f"{', '.join(units)}."
             )
-        refusals = self._send(plan)
+        refusals = self._send(plan, cancel)
         if refusals:
             raise Refused(f"{path} is applied but for this: {' '.join(refusals)}")
         return f"{path} is applied to {len(plan.channels)} channels of {serial}."
 
-    def _send(self, plan: UnitPlan) -> list[str]:
+    def _send(self, plan: UnitPlan, cancel: threading.Event | None) -> list[str]:
         """Send everything, also after a refusal; return what was refused."""
         refusals = []
         for channel, wanted in plan.channels.items():
+            # Sixteen channels take ten seconds.
+            check(cancel)
             try:
                 self._editor.apply(channel, wanted)
             except Refused as error:

@@ -123,7 +123,12 @@ def lakeshore372() -> Agent:
     registrar: Any = _Registrar()
     lakeshore = LS372_Agent(registrar, None, "127.0.0.1")
     lakeshore.register()
-    OutputOperations(registrar, lakeshore.driver, Limits()).register()
+    OutputOperations(
+        registrar,
+        lakeshore.driver,
+        Limits(),
+        on_input_change=lakeshore.channels_changed.set,
+    ).register()
     return Agent(
         "Lake Shore 372", "LSA23JD", registrar.operations, examples("lakeshore372_examples")
     )

@@ -75,3 +75,16 @@ def test_only_several_bad_replies_in_a_row_are_an_outage(session, outages):
         outages.on_bad_reply(BadReply("noise"))
     assert session.degraded
     assert outages.bad_replies == 4 * BAD_REPLIES_BEFORE_DEGRADED - 3 + 1
+
+
+def test_a_new_trouble_is_told_before_the_wait(session):
+    stop = threading.Event()
+    told = []
+    outages = Outages(
+        session, "a:1", "Lake Shore 372", stop, on_change=lambda: told.append(outages.troubles)
+    )
+    stop.wait = lambda _: told.append("waits")
+    outages.on_trouble("No answer.")
+    assert told == [["No answer."], "waits"]
+    outages.on_trouble("No answer.")
+    assert told == [["No answer."], "waits", "waits"]

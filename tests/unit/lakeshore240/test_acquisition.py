@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from agents.lakeshore.link import InstrumentUnavailable
 from agents.lakeshore240.acq_process import Era
 from agents.lakeshore240.acquisition import InputReading, InputSetup, ModuleReader, Sweep
 from agents.lakeshore240.driver import Model
@@ -191,7 +192,7 @@ def test_several_modules_share_a_session(make_lab, make_plug):
 def test_a_failure_nobody_foresaw_ends_acq_as_a_whole(make_lab, make_plug):
     lab = make_lab(make_plug("LSA1"), make_plug("LSA2"))
     module = lab.lakeshore.modules[1]
-    module.has_curve = None  # a fault of ours
+    module.curves.is_whole = None  # a fault of ours
     raised = []
     hook, threading.excepthook = threading.excepthook, lambda args: raised.append(args.exc_value)
     try:
@@ -228,13 +229,26 @@ def test_the_names_of_2019(make_lab):
     wait_for_data(lab, more=2)
     data = lab.data
     # Names are made legal: a digit cannot be the first, two inputs cannot share one.
-    old = {"K_plate", "Channel_4", "Vessel_3", "Vessel_5", "LN2_trap", "K_filter", "Cold_head"}
+    old = {"K_plate_1", "K_plate_2", "Channel_4", "Vessel_3", "Vessel_5", "LN2_trap", "Cold_head"}
     assert data.keys() > FIELDS
-    assert data["K_plate"] == data["Channel_2_T"] - 273.15
+    assert data["K_plate_1"] == data["Channel_1_V"]
+    assert data["K_plate_2"] == data["Channel_2_T"] - 273.15
     assert data["Vessel_5"] == data["Channel_5_T"]
     assert data["Vessel_3"] == pytest.approx((data["Channel_3_T"] - 273.15) * 1.8 + 32)
     assert data["Channel_4"] == data["Channel_4_T"]
-    assert {name for name in data if name not in FIELDS} >= old - {"K_plate"}
+    assert data.keys() > old
+
+
+def test_names_of_2019_that_differ_in_a_space_only(make_lab):
+    lab = make_lab(era=Era.Y2019)
+    lab.run("set_values", channel=1, name="Cold plate")
+    lab.run("set_values", channel=2, name="Cold_plate")
+    lab.start_acq(sampling_frequency=10)
+    wait_for_data(lab, more=2)
+    data = lab.data
+    assert "Cold_plate" not in data
+    assert data["Cold_plate_1"] == data["Channel_1_T"]
+    assert data["Cold_plate_2"] == data["Channel_2_T"]
 
 
 GOOD = InputReading(4.2, 1.6, ReadingStatus(0))
@@ -307,3 +321,38 @@ def test_an_emulator_is_not_asked_what_it_does_not_know():
     assert sweep.readings[1] == InputReading(99.14159265358979, 5e-05, None)
     assert sweep.readings[2].status is None
     assert sweep.enabled == [1]
+
+
+def test_a_sweep_that_is_held_up_is_no_sweep():
+    """A connection made anew in the middle of it would have readings of two times at one."""
+    now = itertools.count(1_800_000_000.0, 0.05)
+    held_up_s = {"SRDG? 1": 2.5}
+    late_s = 0.0
+
+    def ask(query):
+        nonlocal late_s
+        late_s += held_up_s.pop(query.text, 0.0)
+        answers = {"MODNAME?": b"M", "INTYPE? 1": b"1,0,0,0,3,1", "INNAME? 1": b"Still"}
+        return query.decode(answers.get(query.text, b"000" if "ST?" in query.text else b"+4.2"))
+
+    reader = ModuleReader(ask, lambda: Model(range(1, 2)), clock=lambda: next(now) + late_s)
+    with pytest.raises(InstrumentUnavailable, match=r"held up for 2\.[56] s"):
+        reader.sweep()
+    assert reader.sweep().readings[1].temperature_k == 4.2
+
+
+def test_a_flag_that_goes_away_while_the_input_is_read_still_counts():
+    """The zero was read while it was up, the status when it was not."""
+    answers = {"MODNAME?": b"M", "INTYPE? 1": b"1,0,0,0,3,1", "INNAME? 1": b"Still"}
+    readings = iter([(b"0", b"128"), (b"0", b"000"), (b"+4.2", b"000")])
+
+    def ask(query):
+        if query.text == "KRDG? 1":
+            answers["KRDG? 1"], answers["RDGST? 1"] = next(readings)
+            answers["SRDG? 1"] = answers["KRDG? 1"]
+        return query.decode(answers[query.text])
+
+    reader = ModuleReader(ask, lambda: Model(range(1, 2)))
+    found = [reader.sweep().readings[1] for _ in range(3)]
+    assert [math.isnan(reading.sensor) for reading in found] == [True, True, False]
+    assert [reading.status for reading in found] == [128, 128, 0]

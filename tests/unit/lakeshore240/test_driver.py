@@ -5,6 +5,7 @@ import os
 import pty
 import threading
 import time
+import tty
 
 import attrs
 import pytest
@@ -101,6 +102,14 @@ def test_the_first_message_after_plugging_in_may_get_lost(make_driver):
     assert plug.lines == ["*IDN?"] * 3 + ["MODNAME?"]
 
 
+def test_half_an_answer_to_the_first_message_does_not_spoil_the_next(make_driver):
+    halves = iter([b"LSCI,MODEL", b"240-8P\n"])
+    driver, plug = make_driver(manners=attrs.evolve(QUICK, first_tries=3))
+    plug.answer = lambda line: next(halves, None) or plug.tell_instrument(line)
+    assert driver.ask(codec.module_name()) == "Module"
+    assert plug.lines == ["*IDN?"] * 3 + ["MODNAME?"]
+
+
 EMULATOR = attrs.evolve(manners_for("tcp://a:1"), reply_timeout_s=1.0, command_pause_s=0.0)
 
 
@@ -146,6 +155,25 @@ def test_a_serial_port_that_is_taken_or_not_there(tmp_path):
             os.close(slave)
     with pytest.raises(FileNotFoundError):
         SerialConnector(str(tmp_path / "none")).open(None)
+
+
+@pytest.mark.timeout(10)
+def test_a_serial_port_that_takes_nothing_more_is_given_up():
+    """Else the thread would wait in the write for ever, and everybody else for the thread."""
+    master, slave = pty.openpty()
+    try:
+        tty.setraw(slave)
+        stream = SerialConnector(os.ttyname(slave)).open(None)
+        os.set_blocking(slave, False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                os.write(slave, b"x")
+        with pytest.raises(OSError, match="timeout"):
+            stream.send(b"*IDN?\r\n")
+        stream.close()
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 @pytest.mark.parametrize("port", ["foo://x", "tcp://host", "tcp://:5", "tcp://host:0"])

@@ -233,7 +233,7 @@ def test_while_a_curve_is_written_only_that_inputs_temperature_is_nan(lab, curve
     lab.start_acq(sampling_frequency=10)
     wait_for(lambda: lab.agent.published, 5, "data")
     module = lab.lakeshore.modules[0]
-    assert module.has_curve(3)
+    assert module.curves.is_whole(3)
     # The writer is held at a point of its own choosing: sweeps go on in between.
     tell = module.driver.tell
 
@@ -262,7 +262,7 @@ def test_while_a_curve_is_written_only_that_inputs_temperature_is_nan(lab, curve
     (done, text), _ = lab.run("delete_cal_curve", channel=4)
     assert not done
     assert "Another curve is being moved" in text
-    assert not module.has_curve(3)
+    assert not module.curves.is_whole(3)
     go_on.set()
     upload.join(10)
     wait_for(lambda: lab.data["Channel_3_T"] > 0, 5, "its temperature again")
@@ -284,7 +284,7 @@ def test_an_upload_that_fails_halfway_leaves_no_temperature_until_it_is_done_aga
     where = {"channel": 3, "filename": str(curve_file)}
     (done, text), _ = lab.run("upload_cal_curve", **where)
     assert not done
-    assert "Channel 3 is incomplete, write it again" in text
+    assert "Channel 3 is empty now, write it again" in text
     wait_for(lambda: lab.session.degraded, 5, "degraded")
     assert any("writing its curve has failed halfway" in told for told in lab.texts())
     assert math.isnan(lab.data["Channel_3_T"])
@@ -307,7 +307,7 @@ def test_a_transfer_is_aborted(lab, curve_file):
     session.set_status("running")
     (done, text), _ = lab.run("upload_cal_curve", channel=3, filename=str(curve_file))
     assert not done
-    assert "incomplete" in text
+    assert "is empty now" in text
     assert session.status == "stopping"
 
 

@@ -135,12 +135,23 @@ def test_names(bench):
     samples = run(bench, make_reader(bench), 13 * 9)
     names = {s.channel: (s.block_name, s.stem) for s in samples}
     assert names[1] == ("Channel 1", "Channel_1")
-    assert names[2] == ("MC plate", "MC_plate")
+    # Both of two with one name, whichever the scanner has visited first.
+    assert names[2] == ("Channel 02", "Channel_02")
     assert names[3] == ("Channel 03", "Channel_03")
     assert names[4] == ("Channel 04", "Channel_04")
     assert names[5] == ("Channel 05", "Channel_05")
     assert names[6] == ("AB", "AB")
     assert names[9] == ("Channel 09", "Channel_09")
+
+
+def test_a_rename_makes_no_two_channels_one(bench):
+    bench.say('INNAME 1,"MC plate"')
+    reader = make_reader(bench)
+    (first, *_) = run(bench, reader, 4)
+    assert first.stem == "MC_plate"
+    bench.say('INNAME 2,"mc plate"')
+    later = {sample.channel: sample.stem for sample in run(bench, reader, 13 * 17)}
+    assert (later[1], later[2], later[3]) == ("Channel_01", "Channel_02", "Channel_03")
 
 
 @pytest.mark.parametrize(

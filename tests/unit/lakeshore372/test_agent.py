@@ -347,6 +347,26 @@ def test_a_renamed_channel_is_noticed_at_once(lakeshore, driver, agent):
     running.stop()
 
 
+def test_a_reading_taken_around_a_change_is_not_published(lakeshore, driver, agent):
+    """The command's thread has its answer, but has not said so yet, when the reading is asked."""
+    around, ask = [], driver.ask
+
+    def ask_around(query, cancel=None):
+        answer = ask(query, cancel)
+        if query.text.startswith("KRDG?") and len(around) < 3:
+            around.append(answer.temperature_k)
+            lakeshore.channels_changed.set()
+        return answer
+
+    driver.ask = ask_around
+    running = Running(lakeshore)
+    running.until(lambda: len(agent.published) >= 3)
+    running.stop()
+    published = [message["data"]["Channel_01_T"] for _, message in agent.published]
+    assert len(around) == 3
+    assert not set(around) & set(published)
+
+
 def test_the_settings_file_of_the_command_line(agent, driver, tmp_path, monkeypatch):
     monkeypatch.setenv("OCS_CONFIG_DIR", str(tmp_path))
     entry = "{enable: on, excitation_mode: voltage, excitation_value: 2e-4, autorange: on, "

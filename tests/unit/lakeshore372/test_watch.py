@@ -3,7 +3,7 @@
 import pytest
 
 from agents.lakeshore372.acquisition import ControlReader, ScanReader, SettleBy
-from agents.lakeshore372.dialect import Dialect
+from agents.lakeshore372.dialect import EMULATOR, Dialect
 
 
 @pytest.fixture
@@ -81,6 +81,46 @@ def test_a_channel_without_excitation_has_nothing_to_change(bench, reader):
     assert reader.troubles() == {}
 
 
+def test_an_emulator_may_say_the_same_for_ever(bench):
+    reader = ScanReader(bench.ask, dialect=EMULATOR, clock=lambda: bench.now)
+    bench.say("SCAN 5,0")
+    run(bench, reader, 5)
+    bench.instrument.set_condition("frozen", "5", active=True)
+    assert len(run(bench, reader, 30)) > 100
+    assert reader.troubles() == {}
+
+
+def test_a_reading_whose_time_is_not_known_is_not_taken(bench):
+    def ask(query):
+        answer = bench.ask(query)
+        if query.text.startswith("KRDG?"):
+            bench.now += held_up_s
+        return answer
+
+    bench.say("SCAN 5,0")
+    bench.wait(4)
+    readers = [
+        ScanReader(ask, settle_by=SettleBy.STATUS, clock=lambda: bench.now),
+        ControlReader(ask, clock=lambda: bench.now),
+    ]
+    scanner, control = readers[0].step, lambda: readers[1].step(Dialect())
+    for held_up_s, step in [(1.5, scanner), (2.5, scanner), (1.5, control), (2.5, control)]:
+        taken = [step() for _ in range(10)]
+        assert any(taken) == (held_up_s < 2), (held_up_s, step)
+
+
+@pytest.mark.parametrize(("late_s", "taken"), [(0.2, True), (1.0, False)])
+def test_the_last_reading_of_a_channel_left_long_ago_is_not_taken(bench, reader, late_s, taken):
+    bench.say("SCAN 5,0")
+    run(bench, reader, 5)
+    bench.wait(0.1)
+    bench.say("SCAN 9,0")
+    # As when the heater was asked meanwhile, and gave no answer.
+    bench.wait(late_s)
+    sample = reader.step()
+    assert (sample is not None) == taken
+
+
 def test_a_stuck_scan_is_told(bench, reader):
     run(bench, reader, 20)
     bench.instrument.set_condition("stuck_scan", None, active=True)
@@ -97,6 +137,25 @@ def test_a_stuck_scan_is_told(bench, reader):
     bench.instrument.set_condition("stuck_scan", None, active=False)
     run(bench, reader, 16)
     assert reader.troubles() == {}
+
+
+def test_a_stuck_scan_is_told_though_settings_change_all_the_time(bench, reader):
+    run(bench, reader, 20)
+    bench.instrument.set_condition("stuck_scan", None, active=True)
+    for _ in range(12):
+        reader.forget()
+        run(bench, reader, 2)
+    assert list(reader.troubles()) == ["scan"]
+
+
+def test_a_dwell_made_shorter_holds_from_the_next_visit_on(bench, reader):
+    bench.say("INSET 2,1,60,3,22,1")
+    run(bench, reader, 20)
+    bench.say("INSET 2,1,1,3,22,1")
+    reader.forget()
+    run(bench, reader, 50)
+    assert reader.troubles() == {}
+    assert bench.say("SCAN?") == "02,1"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
+import threading
+
 import pytest
 import yaml
 
+from agents.lakeshore.link import Cancelled
 from agents.lakeshore372 import input_codec
 from agents.lakeshore372.input_tables import Autorange, InputMode
 from agents.lakeshore372.settings_file import SettingsError, find_settings, load_settings
@@ -142,6 +145,16 @@ def test_what_the_unit_refuses_is_told_and_the_rest_applied(tasks, write):
     write({5: ENTRY})
     tasks.succeed("input_configfile", configfile="ls372.yaml")
     assert tasks.settings.trouble is None
+
+
+def test_applying_ends_soon_when_the_agent_is_told_to_stop(tasks, write):
+    """A file for all channels takes ten seconds; stopping must not."""
+    write(dict.fromkeys(range(1, 17), ENTRY))
+    cancel = threading.Event()
+    tasks.link.meanwhile = lambda _: cancel.set()
+    with pytest.raises(Cancelled):
+        tasks.settings.apply("ls372.yaml", cancel)
+    assert not [line for line in tasks.link.bench.lines if line.startswith("INTYPE 2,")]
 
 
 def test_where_a_file_is_looked_for(tmp_path):

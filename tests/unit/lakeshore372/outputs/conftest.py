@@ -42,6 +42,8 @@ class BenchDriver:
         self.away = False
         self.after = None
         """Called after each command, as somebody at the front panel may be."""
+        self.garbles = None
+        """Tells whether the answer to a question arrives as nonsense."""
 
     def ask(self, query, cancel=None):
         if cancel is not None and cancel.is_set():
@@ -54,6 +56,8 @@ class BenchDriver:
         if answer is None:
             self.bench.wait(2)
             raise InstrumentUnavailable(f"No answer from the {self.name} at {ADDRESS}: timed out.")
+        if self.garbles is not None and self.garbles(query.text):
+            answer = "\x7f"
         return query.decode(answer.encode())
 
     def change(self, command, readback, cancel=None):
@@ -77,8 +81,16 @@ class Lab:
         self.session = None
         self.meanwhile = None
         """Called whenever an operation waits."""
+        self.input_changes = []
+        self.clock_error_s = 0.0
         OutputOperations(
-            self.agent, self.driver, Limits(**limits), clock=lambda: bench.now, wait=self.wait
+            self.agent,
+            self.driver,
+            Limits(**limits),
+            on_input_change=lambda: self.input_changes.append(bench.now),
+            clock=lambda: bench.now + self.clock_error_s,
+            steady=lambda: bench.now,
+            wait=self.wait,
         ).register()
 
     def wait(self, event, seconds):

@@ -335,3 +335,53 @@ def test_nonsense(lab, params):
 
 def test_channel_as_existing_clients_send_it(lab):
     assert lab.run("custom_pid", **{**SAMPLE, "channel": 10.0}, test_mode=True)[0]
+
+
+def test_a_fault_of_ours_does_not_leave_the_heater_on(lab):
+    publish = lab.agent.publish_to_feed
+
+    def fail_later(feed, message):
+        publish(feed, message)
+        if len(lab.published) == 5:
+            assert heater_power(lab) > 0
+            raise RuntimeError("a fault of ours")
+
+    lab.agent.publish_to_feed = fail_later
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        lab.run("custom_pid", **SAMPLE)
+    assert heater_power(lab) == 0
+
+
+def test_garbage_ends_with_the_heater_at_zero_as_soon_as_that_can_be_seen(lab):
+    def garble(predicate):
+        return lambda: setattr(lab.driver, "garbles", predicate)
+
+    power = []
+    script = (
+        Script(lab, 60)
+        .at(19, lambda: power.append(heater_power(lab)))
+        .at(20, garble(lambda _: True))
+        .at(30, garble(lambda text: "KRDG?" in text))
+        .at(31, lambda: power.append(heater_power(lab)))
+        .at(40, garble(None))
+    )
+    assert script.run()[0]
+    assert power[0] > 0
+    assert power[1] == 0
+    told = [text for text in script.texts() if "answered with" in text]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
+def test_a_correction_of_the_clock_does_not_disturb_it(lab, step_s):
+    script = Script(lab, 240).at(120, lambda: setattr(lab, "clock_error_s", step_s))
+    assert script.run()[0]
+    assert script.degraded_from() == []
+    updates = {
+        data["fields"]["Channel_10"]["timestamps"][-1] for _, _, data in script.history[1300:]
+    }
+    assert len(updates) > 50
+    kelvins = [data["fields"]["Channel_10"]["T"] for _, _, data in script.history if data]
+    assert [sum(some) / len(some) for some in kelvins[-300:]] == pytest.approx(
+        [0.05] * 300, abs=1e-3
+    )

@@ -272,6 +272,10 @@ class TestWarmUp:
         lab.succeed("get_warmup")
         assert lab.data == {"output": 40.0, "control": "continuous"}
 
+    def test_get_from_a_unit_that_is_away(self, lab):
+        lab.driver.away = True
+        assert "No answer" in lab.fail("get_warmup")
+
     def test_a_unit_that_does_not_take_it(self, lab):
         lab.driver.after = lambda _: lab.say("WARMUP 0,1")
         assert "it has control auto_off, percent 1" in lab.fail("set_warmup", output=40)

@@ -103,6 +103,33 @@ class TestOutputMode:
         lab.succeed("set_heater_range", range=1e-3)
         assert "Mode Zone" in lab.fail("set_output_mode", heater="sample", mode="Zone")
 
+    def test_a_setpoint_raised_by_hand_before_the_range_is_switched_on(self, make_lab):
+        lab = make_lab(setpoint_k=0.2)
+        lab.succeed("set_output_mode", heater="sample", mode="Closed Loop")
+        lab.say("SETP 0,5")
+        assert "(--max-setpoint)" in lab.fail("set_heater_range", range=1e-3)
+        assert lab.say("RANGE? 0") == "0"
+
+    def test_a_setpoint_in_ohms_where_the_site_limits_it_in_kelvin(self, make_lab):
+        lab = make_lab(setpoint_k=0.2)
+        lab.say("INTYPE 10,0,5,1,16,0,2")
+        words = lab.fail("set_output_mode", heater="sample", mode="Closed Loop")
+        assert "it must be in kelvin" in words
+        lab.say("OUTMODE 0,5,10,1,0,0,1")
+        assert "it must be in kelvin" in lab.fail("set_heater_range", range=1e-3)
+        assert lab.say("RANGE? 0") == "0"
+
+    @pytest.mark.parametrize(
+        ("heater", "limit"), [("sample", {"setpoint_k": 0.2}), ("warmup", {"warm_up_percent": 30})]
+    )
+    def test_zones_while_the_range_is_off(self, make_lab, heater, limit):
+        """A zone brings a range of its own."""
+        lab = make_lab(**limit)
+        lab.succeed("set_heater_range", heater=heater, range="off")
+        lab.bench.lines.clear()
+        assert "Mode Zone" in lab.fail("set_output_mode", heater=heater, mode="Zone")
+        assert lab.commands() == []
+
     def test_a_monitor_output_where_the_site_limits_the_still(self, make_lab):
         lab = make_lab(still_percent=50)
         assert "Mode Monitor Out" in lab.fail("set_output_mode", heater="still", mode="Monitor Out")

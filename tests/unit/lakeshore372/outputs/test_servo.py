@@ -49,11 +49,30 @@ class TestServo:
     def test_by_a_disabled_control_input(self, lab):
         lab.say("OUTMODE 0,2,A,1,0,0,1")
         lab.say("INSET A,0,10,3,37,1")
-        assert "Input A is disabled" in lab.fail("servo_to_temperature", temperature=0.1)
+        words = lab.fail("servo_to_temperature", temperature=0.1)
+        assert words == "Input A is disabled: enable it with engage_channel, channel 0."
 
     def test_without_an_input(self, lab):
         lab.say("OUTMODE 0,2,0,1,0,0,1")
         assert "no input" in lab.fail("servo_to_temperature", temperature=0.1)
+
+    def test_a_loop_closed_in_ohms_never_heats_towards_as_many_kelvin(self, lab):
+        """The unit takes a setpoint for kelvin as soon as the input is in kelvin."""
+        lab.say("INTYPE 10,0,5,1,16,0,2")
+        for line in ("OUTMODE 0,5,10,1,0,0,1", "SETP 0,20000", "RANGE 0,4"):
+            lab.say(line)
+        seen = []
+        lab.driver.after = lambda _: seen.append(lab.say("INTYPE? 10;SETP? 0;RANGE? 0"))
+        message = lab.succeed("servo_to_temperature", temperature=0.1)
+        assert message == "The sample heater servoes input 10 to 0.1 K in the range 0.001 A."
+        assert lab.input_changes
+        heated_in_kelvin = [text for text in seen if text[12] == "1" and not text.endswith(";0")]
+        assert heated_in_kelvin == ["0,05,1,16,0,1;+100.000E-03;4"]
+
+    def test_a_range_that_does_not_exist_changes_nothing(self, lab):
+        lab.bench.lines.clear()
+        lab.fail("servo_to_temperature", temperature=0.1, heater_range=0.5)
+        assert lab.commands() == []
 
     def test_by_an_input_without_a_curve(self, lab):
         lab.say("INSET 10,1,10,3,0,1")
