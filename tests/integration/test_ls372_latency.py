@@ -4,6 +4,7 @@ import random
 import statistics
 import time
 
+from ocs.ocs_twisted import Pacemaker
 from ocs.testing import wait_for
 
 TASKS = 200
@@ -17,7 +18,10 @@ def test_tasks_are_quick_while_acq_reads_and_changes_channels(make_lab, simulato
     before = len(lab.samples())
     took_s = []
     began = time.monotonic()
+    # As busy a client as there is; readings around a change of their channel are dropped.
+    pace = Pacemaker(8)
     for number in range(TASKS):
+        pace.sleep()
         channel = rng.randrange(1, 17)
         op, params = rng.choice(
             [
@@ -34,7 +38,6 @@ def test_tasks_are_quick_while_acq_reads_and_changes_channels(make_lab, simulato
         took_s.append(time.monotonic() - started)
         assert session["success"], session["messages"]
     lasted_s = time.monotonic() - began
-    during = lab.samples()[before:]
 
     # What a client sees goes through the router twice; these bounds hold on a busy machine, too.
     assert statistics.median(took_s) < 0.3
@@ -44,7 +47,7 @@ def test_tasks_are_quick_while_acq_reads_and_changes_channels(make_lab, simulato
     # From the caller's turn to the unit's confirmation.
     assert 0 < data["commands"]["last_s"] <= data["commands"]["longest_s"] < 1
     assert data["bad_replies"] == 0
-    # acq has gone on meanwhile, pauses after channel changes and all, and does so afterwards.
-    assert len({channel for channel, *_ in during}) > 1
+    during = lab.samples()[before:]
+    assert len({channel for channel, *_ in during}) > 3
+    # And acq has gone on meanwhile, pauses after channel changes and all.
     assert len(during) > lasted_s * 2
-    wait_for(lambda: len(lab.samples()) > before + len(during) + 20, 15, "further readings")
