@@ -319,10 +319,16 @@ class HeaterOperations:
         steps: list[Callable[[], object]] = [
             lambda: outputs.set_range(output, 0),
             lambda: outputs.zero(output),
+            # A zone brings a range of its own, at the next reading.
+            lambda: outputs.end_mode(output, OutputMode.ZONE),
         ]
         if output is Output.STILL:
             # No range keeps this output from giving out a reading.
-            steps = [outputs.end_monitor_out, *steps, lambda: outputs.set_still(0)]
+            steps = [
+                lambda: outputs.end_mode(output, OutputMode.MONITOR_OUT),
+                *steps,
+                lambda: outputs.set_still(0),
+            ]
         problems = []
         for step in steps:
             try:

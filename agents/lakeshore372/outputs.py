@@ -203,15 +203,15 @@ class Outputs:
             f"zero as the {OUTPUT_NAMES[output]}'s output",
         )
 
-    def end_monitor_out(self) -> None:
-        """Switch the still output off if it gives out a reading, which no range keeps it from.
+    def end_mode(self, output: Output, mode: OutputMode) -> None:
+        """Switch an output off if it is in this mode.
 
         Raises:
-            Refused: it does so still.
+            Refused: it is so still.
         """
-        state = self.state(Output.STILL)
-        if state.setup.mode is OutputMode.MONITOR_OUT:
-            self.set_mode(Output.STILL, attrs.evolve(state.setup, mode=OutputMode.OFF))
+        state = self.state(output)
+        if state.setup.mode is mode:
+            self.set_mode(output, attrs.evolve(state.setup, mode=OutputMode.OFF))
 
     def set_still(self, percent: float) -> tuple[float, OutputState]:
         """Set what the still heater gets in the mode for it.

@@ -52,3 +52,11 @@ def test_above_the_sites_limit(make_lab):
 def test_get_from_a_unit_that_is_away(lab):
     lab.driver.away = True
     assert "No answer" in lab.fail("get_zone", zone=1)
+
+
+def test_heaters_off_ends_a_zone_which_would_bring_its_range_back(lab):
+    lab.succeed("set_zone", **ZONE)
+    lab.succeed("set_output_mode", heater="sample", mode="Zone")
+    lab.succeed("heaters_off")
+    lab.succeed("get_output_setup", heater="sample")
+    assert lab.data["mode"] == "Off"
