@@ -182,10 +182,11 @@ def run(request, runs):
 
 
 def test_every_kind_has_been_tried(run):
-    if SECONDS < 600:
-        pytest.skip("a short run tries some of them")
     tried = {event.trial.fault for event in run.happened}
-    assert tried == set(run.control("help")["faults"])
+    known = set(run.control("help")["faults"])
+    assert tried <= known
+    # A short run has time for some of them.
+    assert tried == known or (SECONDS < 600 and len(tried) > SECONDS / 15)
 
 
 def test_acquisition_runs_on(run):
