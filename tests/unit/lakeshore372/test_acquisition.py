@@ -4,7 +4,8 @@ import pytest
 
 from agents.lakeshore.messages import BadReply
 from agents.lakeshore372 import codec
-from agents.lakeshore372.acquisition import ScanReader, SettleBy, channel_stem
+from agents.lakeshore372.acquisition import ScanReader, SettleBy
+from agents.lakeshore372.channel_names import channel_stem
 
 
 def make_reader(bench, settle_by=SettleBy.STATUS, delay_s=0.0):
